@@ -1,0 +1,1 @@
+"""npslim: TF-Slim without TensorFlow."""

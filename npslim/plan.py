@@ -1,0 +1,183 @@
+"""PLAN. Which nodes a run needs, in which order, when each value is dropped, and which kernel runs it.
+
+The graph's order of definition is a running order, so a plan is a filter of the graph's list. Values live in numbered
+slots of a list that the run owns. A value is dropped after the last step that reads it; where later steps read only its
+shape, it fades to a stand-in that takes no memory.
+
+before: ops/elementwise.py   next: session.py
+"""
+
+import functools
+from dataclasses import dataclass
+
+import numpy as np
+
+from npslim.backend import array_module, together, to_host
+from npslim.dtypes import as_dtype
+from npslim.errors import InvalidArgumentError
+from npslim.spec import show_shape
+
+
+@dataclass(slots=True)
+class Step:
+    """One node of a plan: call `kernel` with the values in slots `inputs`, put what it returns into `outputs`."""
+
+    node: object
+    kernel: object
+    inputs: tuple
+    outputs: tuple
+    context: tuple  # what else the kernel takes, of "run", "rng" and "node"
+    fade: tuple = ()  # slots whose value only lends its shape from here on
+    drop: tuple = ()  # slots that no later step reads
+
+
+@dataclass(slots=True)
+class Plan:
+    """Steps in order; `slots` maps a tensor to its place among a run's values."""
+
+    steps: list
+    slots: dict
+    size: int
+
+    def describe(self):
+        """One line a step: index, name, op, output, inputs, what is faded and dropped after it."""
+        names = {slot: tensor.name for tensor, slot in self.slots.items()}
+        lines = [f"{'':5s}  {'name':40s} {'op':20s} {'output':24s} kernel"]
+        for step in self.steps:
+            node = step.node
+            outputs = " ".join(f"{as_dtype(t.spec.dtype).name} {show_shape(t.spec.shape)}" for t in node.outputs) or "-"
+            kernel = getattr(step.kernel, "label", "plain")
+            line = f"{node.index:5d}  {node.name:40s} {node.type:20s} {outputs:24s} {kernel}"
+            for word, slots in (("fades", step.fade), ("drops", step.drop)):
+                if slots:
+                    line += f"  {word} " + ", ".join(names[slot] for slot in slots)
+            lines.append(line)
+        return "\n".join(lines)
+
+
+def make_plan(fetches, fed=(), kernels="plain", device="cpu"):
+    """The plan that computes `fetches` (tensors and nodes) when the tensors `fed` are given.
+
+    `kernels`: a name in `KERNELS`. `device`: "cpu" or "gpu".
+    """
+    nodes = needed(fetches, fed)
+    slots = {}
+    for tensor in (*fed, *(t for node in nodes for t in node.outputs)):
+        slots.setdefault(tensor, len(slots))
+    steps = []
+    for node in nodes:
+        inputs, outputs = tuple(slots[t] for t in node.inputs), tuple(slots[t] for t in node.outputs)
+        steps.append(Step(node, bind(node, kernels, device), inputs, outputs, node.op.context))
+    keep = {slots[f] for f in fetches if f in slots} | {slots[t] for t in fed}
+    _set_lifetimes(steps, keep)
+    return Plan(steps, slots, len(slots))
+
+
+def needed(fetches, fed=()):
+    """The nodes that `fetches` depend on, in order of definition; the way back ends at tensors of `fed`."""
+    fed = set(fed)
+    todo = [getattr(f, "op", f) if not hasattr(f, "outputs") else f for f in fetches if f not in fed]
+    found = set()
+    while todo:
+        node = todo.pop()
+        if node in found:
+            continue
+        found.add(node)
+        todo.extend(node.control_inputs)
+        todo.extend(t.op for t in node.inputs if t not in fed)
+    return sorted(found, key=lambda node: node.index)
+
+
+def _set_lifetimes(steps, keep):
+    """Walk back, so that the first reader met is the last one to run."""
+    dropped, read = set(keep), set(keep)
+    for step in reversed(steps):
+        lends = set(_shape_only_slots(step))
+        reads = set(step.inputs) - lends
+        step.drop = tuple(dict.fromkeys(s for s in (*step.inputs, *step.outputs) if s not in dropped))
+        dropped.update(step.drop)
+        step.fade = tuple(s for s in sorted(reads - read) if s not in step.drop)
+        read |= reads
+    # a value that is never read, only measured, fades as soon as it is made
+    for step in steps:
+        step.fade += tuple(s for s in step.outputs if s not in read and s not in step.drop)
+
+
+def _shape_only_slots(step):
+    op = step.node.op
+    if not op.shape_only:
+        return
+    read = {slot for i, slot in enumerate(step.inputs) if op.parameter(i) not in op.shape_only}
+    for i, slot in enumerate(step.inputs):
+        if op.parameter(i) in op.shape_only and slot not in read:
+            yield slot
+
+
+def stand_in(value):
+    """An array of the same shape and dtype as `value` that takes no memory."""
+    module = array_module(value)
+    return module.broadcast_to(module.zeros((), value.dtype), value.shape)
+
+
+# ---- kernels
+
+
+def bind(node, kernels="plain", device="cpu"):
+    """The function that computes `node`: its op's kernel with the attributes filled in."""
+    kernel = functools.partial(node.op.kernel, **node.attrs) if node.attrs else node.op.kernel
+    kernel = KERNELS[kernels](kernel, node)
+    return kernel if device == "cpu" else placed(kernel, node.op)
+
+
+def plain(kernel, node):
+    """The textbook's kernel as it is."""
+    return kernel
+
+
+def reference(kernel, node):
+    """The kernel in float64, its result rounded once: bits that depend neither on threads nor on the batch."""
+    dtypes = [t.spec.dtype for t in node.outputs]
+    if node.op.refs or not any(d.kind in "fc" and d.itemsize < 16 for d in dtypes):
+        return kernel
+
+    def in_float64(*inputs, **context):
+        result = kernel(*(widened(x) for x in inputs), **context)
+        if len(dtypes) == 1:
+            return rounded(result, dtypes[0])
+        return tuple(rounded(y, dtype) for y, dtype in zip(result, dtypes, strict=True))
+
+    in_float64.label = "float64"
+    return in_float64
+
+
+def widened(x):
+    """`x` in float64, if it is a floating array."""
+    return x.astype(np.float64) if getattr(x, "dtype", None) in (np.float16, np.float32) else x
+
+
+def rounded(y, dtype):
+    """`y` as an array of `dtype`."""
+    return y.astype(dtype) if getattr(y, "dtype", dtype) != dtype else y
+
+
+def placed(kernel, op):
+    """On a GPU: host inputs are brought to the host, the others into one place."""
+
+    def with_inputs_placed(*inputs, **context):
+        if op.refs:
+            return kernel(*inputs, **context)
+        hosts = [op.parameter(i) in op.host for i in range(len(inputs))]
+        others = iter(together([x for x, host in zip(inputs, hosts, strict=True) if not host]))
+        return kernel(*(to_host(x) if host else next(others) for x, host in zip(inputs, hosts, strict=True)), **context)
+
+    return with_inputs_placed
+
+
+KERNELS = {"plain": plain, "reference": reference}
+
+
+def check_kernels(name):
+    """`name`, if there are kernels of that name. Raises InvalidArgumentError."""
+    if name not in KERNELS:
+        raise InvalidArgumentError("There are no such kernels.", expected=" or ".join(KERNELS), got=repr(name))
+    return name

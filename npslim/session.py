@@ -1,0 +1,380 @@
+"""RUN. A session holds the state: variables, random counters, queues. A run owns its values, a list that dies with it.
+
+So several threads may run one session at once. The session knows no op by name; what an op needs it declares.
+
+before: plan.py   next: autograd/reverse.py
+"""
+
+import os
+import threading
+import zlib
+
+import numpy as np
+
+from npslim.backend import device_module, running_on, to_device, to_host
+from npslim.dtypes import as_dtype
+from npslim.errors import (
+    ArgumentTypeError,
+    DTypeError,
+    FailedPreconditionError,
+    InvalidArgumentError,
+    NotFoundError,
+    OpError,
+    ShapeError,
+)
+from npslim.graph import IndexedSlices, Node, Tensor, get_default_graph, sessions
+from npslim.op import as_array, read_of
+from npslim.plan import check_kernels, make_plan, stand_in
+from npslim.spec import compatible, show_shape
+
+
+class Cell:
+    """The state of one stateful node: a variable's array, a queue ... `value` is None before it is initialized."""
+
+    __slots__ = ("name", "value", "lock")
+
+    def __init__(self, name):
+        self.name = name
+        self.value = None
+        self.lock = threading.RLock()
+
+
+class Store:
+    """The cells of a session by name, and how often each random node has drawn."""
+
+    def __init__(self):
+        self.cells = {}
+        self.draws = {}
+        self.entropy = int.from_bytes(os.urandom(8), "little")
+        self.lock = threading.Lock()
+
+    def cell(self, name):
+        """The cell `name`, made when first asked for."""
+        cell = self.cells.get(name)
+        if cell is None:
+            with self.lock:
+                cell = self.cells.setdefault(name, Cell(name))
+        return cell
+
+    def generator(self, node):
+        """The generator for this draw of `node`: Philox, keyed by graph seed and op seed, counted by draws.
+
+        The bits depend on nothing else: not on other nodes, threads, or the order of runs.
+        """
+        with self.lock:
+            drawn = self.draws[node.name] = self.draws.get(node.name, 0) + 1
+        return np.random.Generator(np.random.Philox(key=self.key(node), counter=[0, drawn, 0, 0]))
+
+    def key(self, node):
+        """The two words that key the node's stream of random numbers."""
+        graph_seed, op_seed = node.graph.seed, node.attrs.get("seed")
+        if op_seed is None:
+            op_seed = zlib.crc32(node.name.encode())
+            graph_seed = self.entropy if graph_seed is None else graph_seed
+        return [(graph_seed or 0) % 2**64, op_seed % 2**64]
+
+
+class Run:
+    """What a stateful kernel may use: the store, and a way to run a sub-graph."""
+
+    __slots__ = ("session", "store")
+
+    def __init__(self, session):
+        self.session = session
+        self.store = session.store
+
+    def cell(self, name):
+        return self.store.cell(name)
+
+    def execute(self, fetches, feeds):
+        """The values of `fetches` (tensors and nodes of one graph) given `feeds`, {tensor: value}."""
+        plan = self.session.plan(tuple(fetches), tuple(feeds))
+        values = execute(plan, feeds, self)
+        return [values[plan.slots[f]] if isinstance(f, Tensor) else None for f in fetches]
+
+
+def execute(plan, feeds, run):
+    """Run the steps of `plan`; returns the list of values by slot."""
+    values = [None] * plan.size
+    for tensor, value in feeds.items():
+        values[plan.slots[tensor]] = value
+    step = None
+    try:
+        for step in plan.steps:
+            inputs = [values[slot] for slot in step.inputs]
+            if step.context:
+                result = step.kernel(*inputs, **_context(step, run))
+            else:
+                result = step.kernel(*inputs)
+            outputs = step.outputs
+            if len(outputs) == 1:
+                values[outputs[0]] = result
+            elif outputs:
+                for slot, value in zip(outputs, result, strict=True):
+                    values[slot] = value
+            for slot in step.fade:
+                values[slot] = stand_in(values[slot])
+            for slot in step.drop:
+                values[slot] = None
+    except Exception as error:
+        _explain(error, step.node, [values[slot] for slot in step.inputs])
+        raise
+    return values
+
+
+def _context(step, run):
+    given = {"run": run, "node": step.node}
+    if "rng" in step.context:
+        given["rng"] = run.store.generator(step.node)
+    return {name: given[name] for name in step.context}
+
+
+def _explain(error, node, inputs):
+    """Note on `error` which node it came from, the user's line, and what went in."""
+    if getattr(error, "__npslim_noted__", False):
+        return
+    if isinstance(error, OpError):
+        error.op = error.op or node
+    shown = ", ".join(
+        f"{t.name} {value.dtype} {show_shape(value.shape)}" if hasattr(value, "shape") else f"{t.name} {type(value).__name__}"
+        for t, value in zip(node.inputs, inputs, strict=True)
+    )
+    error.add_note(f"  node     {node.name} ({node.type})\n  made at  {node.made_at}\n  inputs   {shown or '-'}")
+    error.__npslim_noted__ = True
+
+
+class Session:
+    """Runs parts of a graph.
+
+    kernels: "plain" runs the textbook's kernels, "reference" accumulates in float64 and rounds once.
+    device: "cpu", or "gpu" for CuPy. `target` and `config` are accepted for old programs and change nothing.
+    """
+
+    def __init__(self, target="", graph=None, config=None, *, kernels="plain", device="cpu"):
+        self.graph = graph or get_default_graph()
+        self.kernels = check_kernels(kernels)
+        self.device = device
+        self.module = device_module(device)
+        self.store = Store()
+        self.closed = False
+        self._plans = {}
+        self._entered = []
+
+    def run(self, fetches, feed_dict=None, options=None, run_metadata=None):
+        """The values of `fetches`, in the same structure.
+
+        fetches: a tensor, node (gives None), variable, name, IndexedSlices, or any nesting of these in lists, tuples,
+        named tuples and dictionaries. feed_dict: {tensor: value}; any tensor may be fed.
+        Raises what the kernels raise, with a note of the node, its line and its inputs.
+        """
+        self._check_open()
+        leaves = []
+        structure = self._flatten(fetches, leaves)
+        feeds = self._feeds(feed_dict)
+        results = self._run(leaves, feeds)
+        return _rebuild(structure, iter(results))
+
+    def _run(self, leaves, feeds):
+        plan = self.plan(tuple(dict.fromkeys(leaves)), tuple(feeds))
+        with np.errstate(all="ignore"), running_on(self.module):
+            values = execute(plan, feeds, Run(self))
+        return [_fetched(values[plan.slots[leaf]]) if isinstance(leaf, Tensor) else None for leaf in leaves]
+
+    def plan(self, fetches, fed):
+        """The plan for these fetches and feeds, made once."""
+        key = (fetches, frozenset(fed))
+        if key not in self._plans:
+            self._plans[key] = make_plan(fetches, fed, self.kernels, self.device)
+        return self._plans[key]
+
+    def explain(self, fetches, feed_dict=None):
+        """The plan of `run(fetches, feed_dict)` as text, one line a step. Nothing is run; the feeds' values are not used."""
+        leaves = []
+        self._flatten(fetches, leaves)
+        fed = tuple(self._feed_tensor(key) for key, _ in _feed_items(feed_dict))
+        return self.plan(tuple(dict.fromkeys(leaves)), fed).describe()
+
+    def make_callable(self, fetches, feed_list=None, accept_options=False):
+        """A function that takes the values of `feed_list` and returns those of `fetches`."""
+        return lambda *values: self.run(fetches, dict(zip(feed_list or (), values, strict=True)))
+
+    # ---- fetches
+
+    def _flatten(self, fetches, leaves):
+        """The structure of `fetches` with numbers of places in `leaves` instead of tensors."""
+        if isinstance(fetches, dict):
+            return type(fetches)((key, self._flatten(value, leaves)) for key, value in fetches.items())
+        if isinstance(fetches, tuple) and hasattr(fetches, "_fields"):
+            return type(fetches)(*(self._flatten(x, leaves) for x in fetches))
+        if isinstance(fetches, list | tuple):
+            return type(fetches)(self._flatten(x, leaves) for x in fetches)
+        if hasattr(fetches, "_components"):  # a sparse tensor and the like: several tensors, one value
+            parts, rebuild = fetches._components()
+            return _Composite(self._flatten(list(parts), leaves), rebuild)
+        if isinstance(fetches, IndexedSlices):
+            return _Composite(self._flatten([fetches.values, fetches.indices], leaves), IndexedSlicesValue)
+        leaves.append(self._fetch(fetches))
+        return _LEAF
+
+    def _fetch(self, fetch):
+        try:
+            found = self.graph.as_graph_element(fetch)
+        except NotFoundError as error:
+            raise InvalidArgumentError(f"Fetch {fetch!r}: {error.message}") from None
+        except ArgumentTypeError as error:
+            raise ArgumentTypeError(f"Fetch argument {fetch!r} cannot be fetched.\n{error.message}") from None
+        return read_of(found) if isinstance(found, Tensor) and found.op.op.name == "variable" else found
+
+    # ---- feeds
+
+    def _feed_tensor(self, key):
+        try:
+            tensor = self.graph.as_graph_element(key, allow_operation=False)
+        except NotFoundError as error:
+            raise InvalidArgumentError(f"Cannot feed {key!r}: {error.message}") from None
+        except ArgumentTypeError as error:
+            raise ArgumentTypeError(f"Cannot feed {key!r}.\n{error.message}") from None
+        return read_of(tensor) if tensor.op.op.name == "variable" else tensor
+
+    def _feeds(self, feed_dict):
+        feeds = {}
+        for key, value in _feed_items(feed_dict):
+            tensor = self._feed_tensor(key)
+            feeds[tensor] = to_device(self._checked(tensor, value), self.module)
+        return feeds
+
+    def _checked(self, tensor, value):
+        spec = tensor.spec
+        if isinstance(value, Tensor | Node) or hasattr(value, "_as_tensor"):
+            raise ArgumentTypeError(
+                "The value of a feed cannot be a tensor.", expected="an array or a number", got=value,
+                hint="run the tensor first and feed what it gives",
+            )  # fmt: skip
+        value = to_host(value)
+        try:
+            array = value if isinstance(value, np.ndarray) and value.dtype == spec.dtype else as_array(value, spec.dtype)
+        except (DTypeError, ArgumentTypeError, InvalidArgumentError) as error:
+            kind = type(error) if isinstance(error, TypeError) else InvalidArgumentError
+            raise kind(
+                f"Cannot feed {tensor.name}.", expected=as_dtype(spec.dtype).name, got=error.message,
+                made_at=tensor.op.made_at,
+            ) from None  # fmt: skip
+        if not compatible(array.shape, spec.shape):
+            raise ShapeError(
+                f"Cannot feed a value of shape {show_shape(array.shape)} to {tensor.name}.",
+                expected=show_shape(spec.shape), got=show_shape(array.shape), made_at=tensor.op.made_at,
+            )  # fmt: skip
+        return array
+
+    # ---- life
+
+    def as_default(self):
+        """A context in which this is the default session of the thread; its graph stays what it was."""
+        return _AsDefault(self)
+
+    def close(self):
+        """Release the session's state; a later run raises."""
+        self.closed = True
+        self.store = Store()
+        self._plans = {}
+
+    def _check_open(self):
+        if self.closed:
+            raise FailedPreconditionError("The session is closed.", hint="a new Session() begins with fresh variables")
+
+    def __enter__(self):
+        contexts = [self.graph.as_default(), self.as_default()]
+        for context in contexts:
+            context.__enter__()
+        self._entered.append(contexts)
+        return self
+
+    def __exit__(self, *exc):
+        for context in reversed(self._entered.pop()):
+            context.__exit__(*exc)
+        self.close()
+
+
+class InteractiveSession(Session):
+    """A session that is the default one from its creation until `close()`."""
+
+    def __init__(self, target="", graph=None, config=None, **kwargs):
+        super().__init__(target, graph, config, **kwargs)
+        sessions().append(self)
+
+    def close(self):
+        if self in sessions():
+            sessions().remove(self)
+        super().close()
+
+
+class _AsDefault:
+    def __init__(self, session):
+        self.session = session
+
+    def __enter__(self):
+        sessions().append(self.session)
+        return self.session
+
+    def __exit__(self, *_):
+        sessions().remove(self.session)
+
+
+class IndexedSlicesValue(tuple):
+    """The value of an IndexedSlices: (values, indices)."""
+
+    def __new__(cls, values, indices):
+        return super().__new__(cls, (values, indices))
+
+    @property
+    def values(self):
+        return self[0]
+
+    @property
+    def indices(self):
+        return self[1]
+
+
+_LEAF = object()
+
+
+class _Composite:
+    def __init__(self, structure, rebuild):
+        self.structure = structure
+        self.rebuild = rebuild
+
+
+def _rebuild(structure, results):
+    """`structure` with each leaf replaced by the next of `results`."""
+    if structure is _LEAF:
+        return next(results)
+    if isinstance(structure, _Composite):
+        return structure.rebuild(*_rebuild(structure.structure, results))
+    if isinstance(structure, dict):
+        return type(structure)((key, _rebuild(value, results)) for key, value in structure.items())
+    if hasattr(structure, "_fields"):
+        return type(structure)(*(_rebuild(x, results) for x in structure))
+    return type(structure)(_rebuild(x, results) for x in structure)
+
+
+def _fetched(value):
+    """A value as the user gets it: on the host, its own memory, a NumPy scalar for rank 0."""
+    value = to_host(value)
+    if isinstance(value, np.ndarray):
+        return value.copy() if value.ndim else value[()]
+    return value
+
+
+def _feed_items(feed_dict):
+    """(key, value) pairs, composite keys such as sparse tensors taken apart."""
+    if feed_dict is not None and not isinstance(feed_dict, dict):
+        raise ArgumentTypeError("feed_dict is no dictionary.", expected="{tensor: value}", got=type(feed_dict).__name__)
+    for key, value in (feed_dict or {}).items():
+        if hasattr(key, "_components"):
+            yield from zip(key._components()[0], value, strict=True)
+        elif isinstance(key, list | tuple):
+            yield from zip(key, value, strict=True)
+        else:
+            yield key, value
+
+
