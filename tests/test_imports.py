@@ -257,7 +257,7 @@ SOUND = {
     "autograd/check.py": "from npslim.session import Session\nfrom npslim.autograd import reverse",
     "autograd/reverse.py": "from npslim.ops import conv",
     "layers/__init__.py": "",
-    "layers/dense.py": "from npslim.layers import conv\nimport typing\nif typing.TYPE_CHECKING:\n    import npslim.nets\n    import cupy",
+    "layers/dense.py": "from npslim.layers import f\nif TYPE_CHECKING:\n    import cupy, npslim.nets",
     "events.py": "def write():\n    import tensorboardX",
     "_io.py": "import os",
     "spec.py": "",
