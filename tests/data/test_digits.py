@@ -52,7 +52,7 @@ def test_split_holds_out_a_share_and_loses_nothing():
 
 def test_split_is_the_same_everywhere():
     labels = digits.split()[3]
-    assert zlib.crc32(labels.astype("<i8").tobytes()) == 0xcf9c2404
+    assert zlib.crc32(labels.astype("<i8").tobytes()) == 0xCF9C2404
     assert np.array_equal(labels, digits.split()[3])
 
 
