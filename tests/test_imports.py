@@ -206,7 +206,9 @@ def problems_of(root, table=TABLE):
                     edges.setdefault(module, set()).add(used)
                 used_row = row_of(used, places)
                 if used_row is not None and not downward(row, used_row, places):
-                    problems.append(f"{where}:{item.line} imports npslim.{used}, which {row} may not (see TABLE).")
+                    missing = used == "__init__" and item.target != "npslim"
+                    fault = f"{item.target}, which is no module" if missing else f"npslim.{used}, which {row} may not"
+                    problems.append(f"{where}:{item.line} imports {fault} (see TABLE).")
             elif package in GPU and module != "backend":
                 problems.append(f"{where}:{item.line} imports {package}: only backend.py does.")
             elif package in OPTIONAL and item.at_top:
@@ -262,7 +264,7 @@ SOUND = {
     "_io.py": "import os",
     "spec.py": "",
     "tf.py": "import npslim",
-    "cli/__init__.py": "def run():\n    from npslim import tf",
+    "cli/__init__.py": "from npslim import conv2d\ndef run():\n    from npslim import tf",
 }
 
 
@@ -289,6 +291,11 @@ FAULTS = [
         "reverse.py:1 imports npslim.session, which autograd may not",
     ),
     ("layers/dense.py", "import npslim", "dense.py:1 imports npslim.__init__, which layers may not"),
+    (
+        "layers/dense.py",
+        "from npslim.missing import f",
+        "dense.py:1 imports npslim.missing.f, which is no module",
+    ),
     ("ops/conv.py", "import importlib as i\ni.import_module('npslim.layers')", "conv.py:2 imports npslim.layers"),
     ("_io.py", "import npslim.spec", "_io.py:1 imports npslim.spec, which _io may not"),
     ("__init__.py", "from npslim import tf", "__init__.py:1 imports npslim.tf, which __init__ may not"),
