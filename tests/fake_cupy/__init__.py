@@ -17,7 +17,7 @@ import contextlib
 import sys
 
 from . import _modules
-from ._array import syncs, uploads
+from ._device import syncs, uploads
 from ._functions import ours
 from ._signatures import MODULES, UFUNC_KEYWORDS, VERSION
 

@@ -5,19 +5,8 @@ import functools
 import numpy as np
 
 from . import _signatures
-from ._array import (
-    cast,
-    check_dtype,
-    modules,
-    ndarray,
-    quiet,
-    refuse_device_arrays,
-    synchronize,
-    unwrap,
-    uploads,
-    wrap,
-    wrap_all,
-)
+from ._array import ndarray, refuse_device_arrays, unwrap, wrap, wrap_all
+from ._device import cast, check_dtype, modules, quiet, synchronize, uploads
 
 HOST_RESULT = frozenset(
     """array_repr array_str array2string base_repr binary_repr can_cast common_type format_float_positional

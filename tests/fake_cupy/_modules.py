@@ -8,7 +8,7 @@ import types
 import numpy as np
 import scipy.special
 
-from . import _array, _functions, _signatures, _ufunc
+from . import _array, _device, _functions, _signatures, _ufunc
 
 HOSTS = {  # where the twin of a CuPy function is found
     "cupy": np,
@@ -52,7 +52,7 @@ class Device:
         pass
 
     def synchronize(self):
-        _array.synchronize("Device.synchronize")
+        _device.synchronize("Device.synchronize")
 
 
 class Stream:
@@ -74,7 +74,7 @@ class Stream:
         return self
 
     def synchronize(self):
-        _array.synchronize("Stream.synchronize")
+        _device.synchronize("Stream.synchronize")
 
 
 Stream.null = Stream()
@@ -123,7 +123,7 @@ CLASSES = {
     "cupy.cuda": {"Device": Device, "Stream": Stream, "MemoryPool": MemoryPool, "PinnedMemoryPool": PinnedMemoryPool},
     "cupy.cuda.runtime": {"CUDARuntimeError": CUDARuntimeError},
     "cupy.random": {"Generator": _functions.generator(_signatures.MODULES["cupy.random"]["classes"]["Generator"])},
-    "cupyx": {"DeviceSynchronized": _array.DeviceSynchronized},
+    "cupyx": {"DeviceSynchronized": _device.DeviceSynchronized},
 }
 _functions.ours |= {
     "cupy.is_available": lambda: True,
@@ -136,10 +136,10 @@ _functions.ours |= {
     "cupy.cuda.runtime.getDeviceCount": lambda: 1,
     "cupy.cuda.runtime.setDevice": lambda device: Device(device).use(),
     "cupy.cuda.runtime.memGetInfo": lambda: Device.mem_info,
-    "cupy.cuda.runtime.deviceSynchronize": lambda: _array.synchronize("deviceSynchronize"),
+    "cupy.cuda.runtime.deviceSynchronize": lambda: _device.synchronize("deviceSynchronize"),
     "cupy.cuda.runtime.runtimeGetVersion": lambda: 12090,
     "cupyx.errstate": errstate,
-    "cupyx.allow_synchronize": _array.allow_synchronize,
+    "cupyx.allow_synchronize": _device.allow_synchronize,
 }
 
 
@@ -152,10 +152,10 @@ def build():
         vars(module).update(contents(name, _signatures.MODULES.get(name, {})))
         parent, _, leaf = name.rpartition(".")
         if parent:
-            setattr(_array.modules[parent], leaf, module)
-        _array.modules[name] = module
-    _array.modules["cupy"].__version__ = _signatures.VERSION
-    return _array.modules
+            setattr(_device.modules[parent], leaf, module)
+        _device.modules[name] = module
+    _device.modules["cupy"].__version__ = _signatures.VERSION
+    return _device.modules
 
 
 def number(text):

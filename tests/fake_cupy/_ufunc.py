@@ -5,7 +5,8 @@ import contextlib
 import numpy as np
 
 from . import _indexing
-from ._array import SCALARS, cast, check_dtype, ndarray, unwrap, wrap, wrap_all
+from ._array import ndarray, unwrap, wrap, wrap_all
+from ._device import SCALARS, cast, check_dtype
 
 REDUCIBLE = {"add": ("sum", "cumsum"), "multiply": ("prod", "cumprod")}
 
