@@ -9,6 +9,7 @@ import sys
 import threading
 
 import numpy as np
+import scipy.special
 
 from npslim.errors import InvalidArgumentError, missing_extra
 
@@ -27,6 +28,11 @@ def array_module(*arrays):
         if on_gpu(array):
             return sys.modules["cupy"]
     return np if arrays else getattr(_running, "module", np)
+
+
+def special_module(*arrays):
+    """SciPy's module of special functions, or CuPy's twin of it, for work on `arrays`."""
+    return scipy.special if array_module(*arrays) is np else importlib.import_module("cupyx.scipy.special")
 
 
 def device_module(device):

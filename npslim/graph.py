@@ -118,7 +118,7 @@ class Operators:
 class Tensor(Operators):
     """Output `value_index` of a node. It has a name, a dtype and a static shape, and no value."""
 
-    __slots__ = ("op", "value_index", "spec")
+    __slots__ = ("op", "value_index", "spec", "aliases")
 
     def __init__(self, node, value_index, spec):
         self.op = node
@@ -242,6 +242,7 @@ class Graph:
         self.seed = None
         self.finalized = False
         self.collections = {}
+        self.extras = {}  # what higher layers keep with a graph: the variables that scopes share, say
         self.lock = threading.RLock()
         self._scope = _Scope()
         self._by_name = {}

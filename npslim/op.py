@@ -455,7 +455,7 @@ def as_tensor(value, dtype=None, name=None, ref=False):
     """
     if ref:
         value = value._as_ref() if hasattr(value, "_as_ref") else value
-    elif isinstance(value, Tensor) and value.op.op.name == "variable":
+    elif is_state(value):
         value = read_of(value)
     elif hasattr(value, "_as_tensor"):
         value = value._as_tensor()
@@ -503,6 +503,11 @@ def _flat(value):
             yield from _flat(v)
     else:
         yield value
+
+
+def is_state(x):
+    """True for the tensor of a variable's node: its state, not its value."""
+    return isinstance(x, Tensor) and x.op.op.name == "variable"
 
 
 def read_of(ref):

@@ -23,7 +23,7 @@ from npslim.errors import (
     ShapeError,
 )
 from npslim.graph import IndexedSlices, Node, Tensor, get_default_graph, sessions
-from npslim.op import as_array, read_of
+from npslim.op import as_array, is_state, read_of
 from npslim.plan import check_kernels, make_plan, stand_in
 from npslim.spec import compatible, show_shape
 
@@ -37,6 +37,15 @@ class Cell:
         self.name = name
         self.value = None
         self.lock = threading.RLock()
+
+    def initialized(self):
+        """The value. Raises FailedPreconditionError before there is one."""
+        if self.value is None:
+            raise FailedPreconditionError(
+                f"Attempting to use uninitialized value {self.name}.",
+                hint="run global_variables_initializer(), or restore a checkpoint, first",
+            )
+        return self.value
 
 
 class Store:
@@ -164,13 +173,15 @@ class Session:
         """The values of `fetches`, in the same structure.
 
         fetches: a tensor, node (gives None), variable, name, IndexedSlices, or any nesting of these in lists, tuples,
-        named tuples and dictionaries. feed_dict: {tensor: value}; any tensor may be fed.
+        named tuples and dictionaries. A variable gives its value after the run's assignments. feed_dict:
+        {tensor: value}; any tensor may be fed.
         Raises what the kernels raise, with a note of the node, its line and its inputs.
         """
         self._check_open()
         leaves = []
         structure = self._flatten(fetches, leaves)
         feeds = self._feeds(feed_dict)
+        leaves = [read_of(leaf) if is_state(leaf) and read_of(leaf) in feeds else leaf for leaf in leaves]
         results = self._run(leaves, feeds)
         return _rebuild(structure, iter(results))
 
@@ -223,7 +234,7 @@ class Session:
             raise InvalidArgumentError(f"Fetch {fetch!r}: {error.message}") from None
         except ArgumentTypeError as error:
             raise ArgumentTypeError(f"Fetch argument {fetch!r} cannot be fetched.\n{error.message}") from None
-        return read_of(found) if isinstance(found, Tensor) and found.op.op.name == "variable" else found
+        return found
 
     # ---- feeds
 
@@ -234,7 +245,7 @@ class Session:
             raise InvalidArgumentError(f"Cannot feed {key!r}: {error.message}") from None
         except ArgumentTypeError as error:
             raise ArgumentTypeError(f"Cannot feed {key!r}.\n{error.message}") from None
-        return read_of(tensor) if tensor.op.op.name == "variable" else tensor
+        return read_of(tensor) if is_state(tensor) else tensor
 
     def _feeds(self, feed_dict):
         feeds = {}
@@ -359,6 +370,7 @@ def _rebuild(structure, results):
 
 def _fetched(value):
     """A value as the user gets it: on the host, its own memory, a NumPy scalar for rank 0."""
+    value = value.initialized() if isinstance(value, Cell) else value
     value = to_host(value)
     if isinstance(value, np.ndarray):
         return value.copy() if value.ndim else value[()]

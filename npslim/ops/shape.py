@@ -5,7 +5,7 @@ import numpy as np
 from npslim.backend import array_module
 from npslim.errors import ShapeError
 from npslim.op import op, same
-from npslim.ops.elementwise import broadcast_like
+from npslim.ops.logic import broadcast_like
 from npslim.spec import Spec, compatible, count, merge
 
 

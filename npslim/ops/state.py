@@ -6,14 +6,20 @@ themselves are never written to, so a value that was read stays what it was.
 
 import numpy as np
 
-from npslim.errors import FailedPreconditionError, InvalidArgumentError
-from npslim.op import op
-from npslim.spec import Spec, merge
+from npslim.backend import array_module
+from npslim.errors import DTypeError, InvalidArgumentError, OutOfRangeError, ShapeError
+from npslim.graph import IndexedSlices, control_dependencies, get_default_graph
+from npslim.op import as_tensor, op
+from npslim.ops.shape import identity
+from npslim.spec import Spec, as_shape, compatible, merge, show_shape
 
 
 @op(type="Placeholder", differentiable=False, stateful=True)
 def placeholder(*, dtype, shape=None, node=None):
-    """A tensor whose value is fed. Raises InvalidArgumentError in a run that does not feed it."""
+    """A tensor whose value is fed: any value of `dtype` that fits `shape` (None: any shape, or any size).
+
+    A run that needs it and does not feed it raises InvalidArgumentError.
+    """
     raise InvalidArgumentError(
         f"You must feed a value for placeholder {node.name!r}.",
         expected=str(node.outputs[0].spec), got="nothing", hint=f"session.run(..., feed_dict={{{node.name!r}: value}})",
@@ -22,7 +28,23 @@ def placeholder(*, dtype, shape=None, node=None):
 
 @placeholder.shape
 def _(*, dtype, shape):
-    return Spec(shape, np.dtype(dtype))
+    return Spec(as_shape(shape), np.dtype(dtype))
+
+
+@op(type="PlaceholderWithDefault", stateful=True)
+def placeholder_with_default(input, *, shape):
+    """`input`, unless another value is fed."""
+    return input
+
+
+@placeholder_with_default.shape
+def _(input, *, shape):
+    return Spec(merge(input.shape, as_shape(shape)) and as_shape(shape), input.dtype)
+
+
+@placeholder_with_default.vjp
+def _(g, y, input):
+    return g
 
 
 @op(type="VariableV2", stateful=True, differentiable=False)
@@ -33,18 +55,13 @@ def variable(*, shape, dtype, run=None, node=None):
 
 @variable.shape
 def _(*, shape, dtype):
-    return Spec(shape, np.dtype(dtype))
+    return Spec(as_shape(shape), np.dtype(dtype))
 
 
 @op(type="Identity", refs=("ref",), stateful=True)
 def read(ref):
     """The value of a variable. Raises FailedPreconditionError before it is initialized."""
-    if ref.value is None:
-        raise FailedPreconditionError(
-            f"Attempting to use uninitialized value {ref.name}.",
-            hint="run global_variables_initializer(), or restore a checkpoint, first",
-        )
-    return ref.value
+    return ref.initialized()
 
 
 @read.shape
@@ -52,17 +69,148 @@ def _(ref):
     return Spec(ref.shape, ref.dtype)
 
 
-@op(type="Assign", refs=("ref",), stateful=True, alike=())
+# ---- assignments
+
+
+def like_ref(ref, value):
+    """The shape rule of updates with a whole value: like the variable. Raises ShapeError and DTypeError."""
+    if value.dtype != ref.dtype:
+        raise DTypeError("The value has another dtype than the variable.", expected=ref.dtype, got=value.dtype)
+    if not compatible(ref.shape, value.shape):
+        raise ShapeError(
+            "The value has another shape than the variable.", expected=show_shape(ref.shape), got=show_shape(value.shape)
+        )
+    return Spec(ref.shape, ref.dtype)
+
+
+@op(type="Assign", refs=("ref",), stateful=True)
 def assign(ref, value, *, validate_shape=True):
-    """Make `value` the variable's value; returns it."""
+    """Make `value` the variable's value; returns it. validate_shape=False allows any shape."""
     with ref.lock:
-        ref.value = value.copy()
+        ref.value = array_module(value).array(value)
         return ref.value
 
 
 @assign.shape
 def _(ref, value, *, validate_shape):
-    return Spec(merge(ref.shape, value.shape) if validate_shape else value.shape, value.dtype)
+    return like_ref(ref, value) if validate_shape else Spec(value.shape, like_ref(ref.with_shape(None), value).dtype)
+
+
+@op(type="AssignAdd", refs=("ref",), stateful=True)
+def assign_add(ref, value):
+    """Add `value` to the variable; returns the sum."""
+    with ref.lock:
+        ref.value = ref.initialized() + value
+        return ref.value
+
+
+assign_add.shape(like_ref)
+
+
+@op(type="AssignSub", refs=("ref",), stateful=True)
+def assign_sub(ref, value):
+    """Subtract `value` from the variable; returns the difference."""
+    with ref.lock:
+        ref.value = ref.initialized() - value
+        return ref.value
+
+
+assign_sub.shape(like_ref)
+
+
+def rows_of_ref(ref, indices, updates):
+    """The shape rule of updates of rows: like the variable. Raises ShapeError."""
+    if None not in (ref.shape, indices.shape, updates.shape):
+        expected = indices.shape + ref.shape[1:]
+        if updates.shape != () and not compatible(expected, updates.shape):
+            raise ShapeError("The updates do not fit.", expected=show_shape(expected), got=show_shape(updates.shape))
+    return Spec(ref.shape, ref.dtype)
+
+
+def _scatter(name, type, doc, combine):
+    """An op that combines rows of a variable with updates, one by one where an index repeats."""
+
+    def kernel(ref, indices, updates):
+        with ref.lock:
+            value = ref.initialized().copy()
+            _check_rows(indices, value.shape[0])
+            combine(array_module(value), value, indices, updates)
+            ref.value = value
+            return value
+
+    kernel.__name__, kernel.__doc__ = name, doc
+    made = op(kernel, type=type, refs=("ref",), alike=(), stateful=True)
+    made.shape(rows_of_ref)
+    return made
+
+
+def _check_rows(indices, rows):
+    """Raises InvalidArgumentError for an index outside the rows."""
+    outside = (indices < 0) | (indices >= rows)
+    if outside.any():
+        place = int(outside.ravel().argmax())
+        raise InvalidArgumentError(
+            "An index is out of range.", expected=f"0 <= index < {rows}", got=f"indices[{place}] = {indices.ravel()[place]}"
+        )
+
+
+def _set_rows(xp, value, indices, updates):
+    value[indices] = updates
+
+
+scatter_update = _scatter("scatter_update", "ScatterUpdate", "Set the rows `indices` to `updates`.", _set_rows)
+scatter_add = _scatter(
+    "scatter_add", "ScatterAdd", "Add `updates` to the rows `indices`.", lambda xp, v, i, u: xp.add.at(v, i, u)
+)
+scatter_sub = _scatter(
+    "scatter_sub", "ScatterSub", "Subtract `updates` from the rows `indices`.", lambda xp, v, i, u: xp.add.at(v, i, -u)
+)
+
+
+@op(type="IsVariableInitialized", refs=("ref",), stateful=True, differentiable=False)
+def is_variable_initialized(ref):
+    """Whether the variable has a value."""
+    return np.array(ref.value is not None)
+
+
+@is_variable_initialized.shape
+def _(ref):
+    return Spec((), np.dtype(bool))
+
+
+@op(type="CountUpTo", refs=("ref",), stateful=True, differentiable=False)
+def count_up_to(ref, *, limit):
+    """Add one to the variable and return what it was; raises OutOfRangeError at the limit."""
+    with ref.lock:
+        before = ref.initialized()
+        if before >= limit:
+            raise OutOfRangeError(f"{ref.name} reached the limit of {limit}.", expected=f"< {limit}", got=before)
+        ref.value = before + before.dtype.type(1)
+        return before
+
+
+@count_up_to.shape
+def _(ref, *, limit):
+    return Spec(ref.shape, ref.dtype)
+
+
+@op(refs=("refs",), stateful=True, differentiable=False)
+def uninitialized(*refs):
+    """The names of those of the variables that have no value: `[n]` strings."""
+    return np.array([ref.name.encode() for ref in refs if ref.value is None], object)
+
+
+@uninitialized.shape
+def _(*refs):
+    return Spec((None,), np.dtype(object))
+
+
+def uninitialized_names(*variables, name=None):
+    """`uninitialized`, which may also be asked of no variable at all."""
+    return uninitialized(*variables, name=name) if variables else as_tensor(np.array([], object), name=name)
+
+
+# ---- order
 
 
 @op(type="NoOp", stateful=True)
@@ -74,3 +222,36 @@ def no_op():
 @no_op.shape
 def _():
     return ()
+
+
+def group(*inputs, name=None):
+    """A node that runs after all of `inputs` (nodes, tensors, variables, IndexedSlices, or lists of them)."""
+    flat = [x for x in _flat(inputs) if x is not None]
+    with control_dependencies(flat):
+        return no_op(name=name or "group_deps")
+
+
+def _flat(values):
+    for value in values:
+        if isinstance(value, list | tuple):
+            yield from _flat(value)
+        else:
+            yield value
+
+
+def tuple_(tensors, name=None, control_inputs=None):
+    """The tensors, each of which then waits for all of them and for `control_inputs`. None stays None."""
+    gates = [t for t in tensors if t is not None] + list(control_inputs or ())
+    with get_default_graph().name_scope(name or "tuple"):
+        barrier = group(*gates)
+        return [None if t is None else with_dependencies([barrier], t) for t in tensors]
+
+
+def with_dependencies(dependencies, output_tensor, name=None):
+    """`output_tensor`, once `dependencies` have run."""
+    with control_dependencies(dependencies):
+        if isinstance(output_tensor, IndexedSlices):
+            return IndexedSlices(
+                identity(output_tensor.values), output_tensor.indices, output_tensor.dense_shape, output_tensor.dense_like
+            )
+        return identity(output_tensor, name=name or "control_dependency")
