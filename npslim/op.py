@@ -36,11 +36,11 @@ KNOWN_LIMIT = 256  # values of small integer tensors are followed while defining
 
 @dataclass(frozen=True)
 class Case:
-    """One example of an op: `draw(rng)` gives the input arrays. `gradient=False` where it has none to check."""
+    """One example of an op: `draw(rng)` gives the input arrays. `gradient`: to which order it is checked."""
 
     draw: object
     attrs: dict
-    gradient: bool = True
+    gradient: int = 2
 
 
 @dataclass(frozen=True)
@@ -123,8 +123,11 @@ class Op:
         self.vjp_rule, self.vjp_takes = rule, attributes_of(rule, self.defaults)
         return rule
 
-    def cases(self, *draws, gradient=True, **attrs):
-        """Examples, as functions of a generator that return the tuple of input arrays; all with `attrs`."""
+    def cases(self, *draws, gradient=2, **attrs):
+        """Examples, as functions of a generator that return the tuple of input arrays; all with `attrs`.
+
+        gradient: the order of derivatives to check, 0 or False for none: at a kink, say.
+        """
         self.all_cases.extend(Case(draw, attrs, gradient) for draw in draws)
 
     def rejects(self, message, draw, **attrs):
@@ -394,15 +397,15 @@ def _(*, value):
     return Spec(value.shape, value.dtype, value)
 
 
-def default_array(value):
-    """`value` as an array of TensorFlow's default dtypes: float32 and int32 for Python's numbers."""
+def default_array(value, narrow=True):
+    """`value` as an array of TensorFlow's default dtypes: float32 and int32 for Python's numbers, unless not `narrow`."""
     if isinstance(value, np.ndarray | np.generic):
         array = np.asarray(value)
     else:
         array = np.array(value)
-        if array.dtype == np.float64 and not _holds(value, (np.ndarray, np.float64)):
+        if narrow and array.dtype == np.float64 and not _holds(value, (np.ndarray, np.float64)):
             array = array.astype(np.float32)
-        elif array.dtype == np.int64 and not _holds(value, (np.ndarray, np.int64)):
+        elif narrow and array.dtype == np.int64 and not _holds(value, (np.ndarray, np.int64)):
             fits = array.size == 0 or (array.max() < 2**31 and array.min() >= -(2**31))
             array = array.astype(np.int32) if fits else array
     if array.dtype.kind in "US":
@@ -428,7 +431,7 @@ def as_array(value, dtype=None):
     if value is None or (isinstance(value, list | tuple) and any(v is None for v in value)):
         raise ArgumentTypeError("None values are not supported.", expected="numbers", got=value)
     try:
-        array = default_array(value)
+        array = default_array(value, narrow=dtype is None)
     except ValueError:
         raise InvalidArgumentError("The nested lists are not of one shape.", got=value) from None
     if array.dtype == object and any(not isinstance(x, bytes | str) for x in array.ravel()):

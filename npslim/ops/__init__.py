@@ -3,6 +3,8 @@
 Importing a family puts its ops into the registry; the names that users call are listed in `npslim/__init__.py`.
 """
 
-from npslim.ops import elementwise, functions, indexing, linear, logic, reduce, shape, state
+from npslim.ops import activation, create, elementwise, functions, indexing, linear, logic, reduce, shape, softmax, state
 
-__all__ = ["elementwise", "indexing", "linear", "reduce", "shape", "state"]
+__all__ = [
+    "activation", "create", "elementwise", "functions", "indexing", "linear", "logic", "reduce", "shape", "softmax", "state",
+]  # fmt: skip

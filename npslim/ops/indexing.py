@@ -1,49 +1,414 @@
 """Ops that take elements by their index, and put them."""
 
+import collections
+
 import numpy as np
 
 from npslim.backend import array_module
+from npslim.errors import DTypeError, InvalidArgumentError, ShapeError
 from npslim.graph import IndexedSlices
-from npslim.op import op
-from npslim.spec import Spec
+from npslim.op import as_tensor, op
+from npslim.ops.reduce import axes_of
+from npslim.spec import Spec, compatible, show_shape
 
 
-@op(holomorphic=True, alike=(), type="GatherV2", node_name="GatherV2", reference=lambda x, indices: np.array([x[i] for i in indices.ravel()], x.dtype).reshape(indices.shape + x.shape[1:]))
-def gather(x, indices):
-    """Rows of `x` `[n, ...]` by `indices` `[...]`."""
-    return array_module(x).take(x, indices, axis=0)
+def check_indices(indices, size, name="indices"):
+    """Raises InvalidArgumentError for an index outside [0, size), naming it and its place."""
+    outside = (indices < 0) | (indices >= size)
+    if outside.any():
+        place = int(outside.ravel().argmax())
+        raise InvalidArgumentError(
+            "An index is out of range.", expected=f"0 <= index < {size}",
+            got=f"{name}[{', '.join(map(str, np.unravel_index(place, indices.shape)))}] = {int(indices.ravel()[place])}",
+        )  # fmt: skip
+
+
+def _integers(indices):
+    if indices.dtype.kind not in "iu":
+        raise DTypeError("Indices are integers.", expected="an integer dtype", got=indices.dtype)
+
+
+@op(holomorphic=True, alike=(), partial=True, type="GatherV2", reference=lambda x, indices, axis: np.moveaxis(np.array([np.moveaxis(x, axis, 0)[i] for i in indices.ravel()], x.dtype).reshape(indices.shape + np.moveaxis(x, axis, 0).shape[1:]), range(indices.ndim), range(axis % x.ndim, axis % x.ndim + indices.ndim)))
+def gather(x, indices, *, axis=0):
+    """Slices of `x` along `axis` by `indices` `[...]`, whose dimensions take the place of that one.
+
+    Raises InvalidArgumentError for an index out of range.
+    """
+    check_indices(indices, x.shape[axis])
+    return array_module(x).take(x, indices, axis=axis)
 
 
 @gather.shape
-def _(x, indices):
-    return Spec(None if x.shape is None or indices.shape is None else indices.shape + x.shape[1:], x.dtype)
+def _(x, indices, *, axis):
+    _integers(indices)
+    if x.shape is None or indices.shape is None:
+        return Spec(None, x.dtype)
+    (at,) = axes_of(axis, len(x.shape))
+    return Spec(x.shape[:at] + indices.shape + x.shape[at + 1 :], x.dtype)
 
 
 @gather.vjp
-def _(g, y, x, indices):
-    return IndexedSlices(g, indices, dense_like=x), None
+def _(g, y, x, indices, *, axis):
+    if axis == 0:
+        return IndexedSlices(g, indices, dense_like=x), None
+    return dense(g, indices, x, axis=axis), None
 
 
-gather.cases(lambda rng: (rng.normal(size=(4, 3)), np.array([0, 2, 2], np.int32)))
+gather.cases(
+    lambda rng: (rng.normal(size=(4, 3)), np.array([0, 2, 2], np.int32)),
+    lambda rng: (rng.normal(size=(4, 3)), np.array([[0], [3]])),
+    lambda rng: (rng.normal(size=(4,)), np.array(1)),
+    lambda rng: (rng.normal(size=(4, 3)), np.zeros(0, np.int32)),
+)
+gather.cases(lambda rng: (rng.normal(size=(2, 4, 3)), np.array([[0, 2], [2, 3]])), axis=1)
+gather.cases(lambda rng: (rng.normal(size=(2, 4)), np.array([3, 0])), axis=-1)
+gather.rejects("integers", lambda rng: (np.zeros((2, 3)), np.zeros(2)))
 
 
-@op(holomorphic=True, alike=(), shape_only=("like",), reference=lambda values, indices, like: sum((np.eye(len(like))[i][:, None] * v for i, v in zip(indices, values)), np.zeros(like.shape)))
-def dense(values, indices, like):
-    """Zeros of the shape of `like`, with `values` added at the rows `indices`: an IndexedSlices as one tensor."""
+def _dense_by_loop(values, indices, like, axis):
+    total = np.moveaxis(np.zeros(like.shape, values.dtype), axis, 0)
+    at = axis % like.ndim
+    rows = np.moveaxis(values, range(at, at + indices.ndim), range(indices.ndim)).reshape(indices.size, *total.shape[1:])
+    for i, row in zip(indices.ravel(), rows, strict=True):
+        total[i] += row
+    return np.moveaxis(total, 0, axis)
+
+
+@op(holomorphic=True, alike=(), shape_only=("like",), reference=_dense_by_loop)
+def dense(values, indices, like, *, axis=0):
+    """Zeros of the shape of `like`, with `values` added at the places `indices` along `axis`: what undoes a gather."""
     xp = array_module(values)
-    total = xp.zeros(like.shape, values.dtype)
-    xp.add.at(total, indices, values)
+    total, at = xp.zeros(like.shape, values.dtype), axis % like.ndim
+    xp.add.at(total, (slice(None),) * at + (indices,), values)
     return total
 
 
 @dense.shape
-def _(values, indices, like):
+def _(values, indices, like, *, axis):
     return Spec(like.shape, values.dtype)
 
 
 @dense.vjp
-def _(g, y, values, indices, like):
-    return gather(g, indices), None, None
+def _(g, y, values, indices, like, *, axis):
+    return gather(g, indices, axis=axis), None, None
 
 
-dense.cases(lambda rng: (rng.normal(size=(3, 2)), np.array([0, 2, 2], np.int32), np.zeros((4, 2))))
+dense.cases(
+    lambda rng: (rng.normal(size=(3, 2)), np.array([0, 2, 2], np.int32), np.zeros((4, 2))),
+    lambda rng: (rng.normal(size=(0, 2)), np.zeros(0, np.int32), np.zeros((4, 2))),
+)
+dense.cases(lambda rng: (rng.normal(size=(2, 2, 3)), np.array([1, 1]), np.zeros((2, 4, 3))), axis=1)
+
+
+@op(holomorphic=True, alike=(), shape_only=("like",), reference=lambda g, indices, like: np.eye(like.shape[-1])[indices] * g[..., None])
+def put_along_last(g, indices, like):
+    """Zeros of the shape of `like`, with `g` at the places `indices` along the last dimension."""
+    xp = array_module(g)
+    return (xp.expand_dims(indices, -1) == xp.arange(like.shape[-1])) * xp.expand_dims(g, -1)
+
+
+@put_along_last.shape
+def _(g, indices, like):
+    return Spec(like.shape, g.dtype)
+
+
+@put_along_last.vjp
+def _(h, y, g, indices, like):
+    return take_along_last(h, indices), None, None
+
+
+put_along_last.cases(lambda rng: (rng.normal(size=(3,)), np.array([0, 2, 1]), np.zeros((3, 4))))
+
+
+@op(holomorphic=True, alike=(), reference=lambda x, indices: np.array([row[i] for row, i in zip(x.reshape(-1, x.shape[-1]), indices.ravel(), strict=True)]).reshape(indices.shape))
+def take_along_last(x, indices):
+    """The element of each row at the index: `[..., k]` and `[...]` to `[...]`."""
+    xp = array_module(x)
+    return xp.take_along_axis(x, xp.expand_dims(indices, -1).astype(np.int64), -1)[..., 0]
+
+
+@take_along_last.shape
+def _(x, indices):
+    return Spec(indices.shape, x.dtype)
+
+
+@take_along_last.vjp
+def _(g, y, x, indices):
+    return put_along_last(g, indices, x), None
+
+
+take_along_last.cases(lambda rng: (rng.normal(size=(3, 4)), np.array([0, 2, 1])))
+
+
+def _places(indices, sizes):
+    """`[..., k]` indices as a tuple of k arrays, checked against the sizes."""
+    places = tuple(indices[..., i] for i in range(indices.shape[-1]))
+    for i, (place, size) in enumerate(zip(places, sizes, strict=False)):
+        check_indices(place, size, f"indices[..., {i}]")
+    return places
+
+
+@op(holomorphic=True, alike=(), reference=lambda x, indices: np.array([x[tuple(i)] for i in indices.reshape(-1, indices.shape[-1])], x.dtype).reshape(indices.shape[:-1] + x.shape[indices.shape[-1] :]))
+def gather_nd(x, indices):
+    """Elements or slices of `x` by `indices` `[..., k]`: each names the first k dimensions.
+
+    Raises InvalidArgumentError for an index out of range.
+    """
+    return x[_places(indices, x.shape)]
+
+
+@gather_nd.shape
+def _(x, indices):
+    _integers(indices)
+    if x.shape is None or indices.shape is None or indices.shape[-1] is None:
+        return Spec(None, x.dtype)
+    if indices.shape[-1] > len(x.shape):
+        raise ShapeError("The indices name more dimensions than there are.", expected=f"<= {len(x.shape)}", got=indices.shape[-1])
+    return Spec(indices.shape[:-1] + x.shape[indices.shape[-1] :], x.dtype)
+
+
+@gather_nd.vjp
+def _(g, y, x, indices):
+    return scatter_nd_like(indices, g, x), None
+
+
+gather_nd.cases(
+    lambda rng: (rng.normal(size=(3, 4)), np.array([[0, 1], [2, 3]])),
+    lambda rng: (rng.normal(size=(3, 4)), np.array([[[2]], [[0]]], np.int32)),
+)
+gather_nd.rejects("more dimensions", lambda rng: (np.zeros((2,)), np.zeros((1, 2), int)))
+
+
+def _scatter_by_loop(indices, updates, sizes):
+    total = np.zeros(sizes, updates.dtype)
+    k = indices.shape[-1]
+    for i, u in zip(indices.reshape(-1, k), updates.reshape(-1, *total.shape[k:]), strict=True):
+        total[tuple(i)] += u
+    return total
+
+
+@op(holomorphic=True, alike=(), host=("shape",), reference=lambda indices, updates, shape: _scatter_by_loop(indices, updates, tuple(shape)))
+def scatter_nd(indices, updates, shape):
+    """Zeros of `shape` with `updates` added at `indices` `[..., k]`, each of which names the first k dimensions."""
+    xp = array_module(updates)
+    total = xp.zeros(tuple(int(size) for size in shape), updates.dtype)
+    xp.add.at(total, _places(indices, total.shape), updates)
+    return total
+
+
+@scatter_nd.shape
+def _(indices, updates, shape):
+    _integers(indices)
+    if shape.known is None:
+        return Spec((None,) * shape.shape[0] if shape.shape and shape.shape[0] is not None else None, updates.dtype)
+    sizes = tuple(None if np.isnan(size) else int(size) for size in shape.known)
+    if indices.shape is not None and indices.shape[-1] is not None:
+        expected = indices.shape[:-1] + sizes[indices.shape[-1] :]
+        if not compatible(expected, updates.shape):
+            raise ShapeError("The updates do not fit.", expected=show_shape(expected), got=show_shape(updates.shape))
+    return Spec(sizes, updates.dtype)
+
+
+@scatter_nd.vjp
+def _(g, y, indices, updates, shape):
+    return None, gather_nd(g, indices), None
+
+
+scatter_nd.cases(
+    lambda rng: (np.array([[1], [3], [1]]), rng.normal(size=(3, 2)), np.array([4, 2], np.int32)),
+    lambda rng: (np.array([[0, 1], [2, 0]]), rng.normal(size=(2,)), np.array([3, 2], np.int32)),
+)
+scatter_nd.rejects("do not fit", lambda rng: (np.array([[1]]), np.zeros((2, 2)), np.array([4, 2], np.int32)))
+
+
+@op(holomorphic=True, alike=(), shape_only=("like",), reference=lambda indices, updates, like: _scatter_by_loop(indices, updates, like.shape))
+def scatter_nd_like(indices, updates, like):
+    """`scatter_nd` into the shape of `like`."""
+    xp = array_module(updates)
+    total = xp.zeros(like.shape, updates.dtype)
+    xp.add.at(total, _places(indices, total.shape), updates)
+    return total
+
+
+@scatter_nd_like.shape
+def _(indices, updates, like):
+    return Spec(like.shape, updates.dtype)
+
+
+@scatter_nd_like.vjp
+def _(g, y, indices, updates, like):
+    return None, gather_nd(g, indices), None
+
+
+scatter_nd_like.cases(lambda rng: (np.array([[1], [3], [1]]), rng.normal(size=(3, 2)), np.zeros((4, 2))))
+
+
+@op(type="Where", node_name="Where", dynamic=True, differentiable=False, reference=lambda condition: np.array([i for i in np.ndindex(*condition.shape) if condition[i]], np.int64).reshape(-1, condition.ndim))
+def where_true(condition):
+    """The places where `condition` holds: `[n, rank]` int64."""
+    xp = array_module(condition)
+    return xp.stack(xp.nonzero(condition), axis=-1).astype(np.int64)
+
+
+@where_true.shape
+def _(condition):
+    return Spec((None, None if condition.shape is None else len(condition.shape)), np.dtype(np.int64))
+
+
+where_true.cases(lambda rng: (np.array([[True, False], [True, True]]),), lambda rng: (np.zeros((0, 2), bool),))
+
+
+def boolean_mask(tensor, mask, name="boolean_mask", axis=None):
+    """The slices of `tensor` where `mask` holds: mask's dimensions become one, as long as there are true elements.
+
+    Raises ShapeError if the shapes do not fit or the mask is a scalar.
+    """
+    tensor, mask = as_tensor(tensor), as_tensor(mask)
+    if not mask.spec.shape:
+        raise ShapeError("The mask needs a known rank above 0.", expected="[...]", got=show_shape(mask.spec.shape))
+    if axis:
+        order = [axis, *(i for i in range(tensor.spec.rank) if i != axis)]
+        raise ShapeError("boolean_mask takes axis=0 alone.", expected=0, got=axis, hint=f"transpose(x, {order}) first")
+    if tensor.spec.shape is not None and not compatible(tensor.spec.shape[: len(mask.spec.shape)], mask.spec.shape):
+        raise ShapeError(
+            "The mask does not fit.", expected=show_shape(tensor.spec.shape[: len(mask.spec.shape)]),
+            got=show_shape(mask.spec.shape),
+        )  # fmt: skip
+    return gather_nd(tensor, where_true(mask), name=name)
+
+
+# ---- distinct values, the largest ones
+
+
+@op(dynamic=True, differentiable=False, reference=lambda x: (np.array(list(dict.fromkeys(x.tolist())), x.dtype), np.array([list(dict.fromkeys(x.tolist())).index(v) for v in x], np.int32)))
+def unique(x):
+    """(values, index): the distinct values of the vector `x` in the order they first come in, and where each element is
+    among them (int32)."""
+    xp = array_module(x)
+    values, first, place = xp.unique(x, return_index=True, return_inverse=True)
+    order = xp.argsort(first)
+    return values[order], xp.argsort(order)[place].astype(np.int32)
+
+
+@unique.shape
+def _(x):
+    if x.shape is not None and len(x.shape) != 1:
+        raise ShapeError("unique takes a vector.", expected="rank 1", got=show_shape(x.shape))
+    return Spec((None,), x.dtype), Spec(x.shape, np.dtype(np.int32))
+
+
+unique.cases(lambda rng: (np.array([3, 1, 3, 2, 1], np.int32),), lambda rng: (np.zeros(0),))
+unique.rejects("vector", lambda rng: (np.zeros((2, 3)),))
+
+TopK = collections.namedtuple("TopKV2", ["values", "indices"])
+
+
+def _top_by_sorting(x, k, sorted):
+    rows = [[(-v, j) for j, v in enumerate(row)] for row in x.reshape(-1, x.shape[-1])]
+    for row in rows:
+        row.sort()
+    found = np.array([row[:k] for row in rows]).reshape(*x.shape[:-1], k, 2)
+    return -found[..., 0], found[..., 1].astype(np.int32)
+
+
+@op(type="TopKV2", node_name="TopKV2", reference=_top_by_sorting)
+def top_k_of(x, *, k=1, sorted=True):
+    """The k largest elements of each row and their places, in falling order; the first of equal ones comes first."""
+    xp = array_module(x)
+    order = x.shape[-1] - 1 - xp.argsort(xp.flip(x, -1), axis=-1, kind="stable")
+    order = xp.flip(order, -1)[..., :k]
+    return xp.take_along_axis(x, order, -1), order.astype(np.int32)
+
+
+@top_k_of.shape
+def _(x, *, k, sorted):
+    if x.shape is None:
+        return Spec(None, x.dtype), Spec(None, np.dtype(np.int32))
+    if not x.shape or (x.shape[-1] is not None and x.shape[-1] < k):
+        raise ShapeError("There are fewer than k elements in a row.", expected=f">= {k}", got=show_shape(x.shape))
+    return Spec((*x.shape[:-1], k), x.dtype), Spec((*x.shape[:-1], k), np.dtype(np.int32))
+
+
+@top_k_of.vjp
+def _(gs, ys, x, *, k, sorted):
+    return sum_along_last(gs[0], ys[1], x)
+
+
+top_k_of.cases(lambda rng: (rng.normal(size=(3, 5)),), k=2)
+top_k_of.cases(lambda rng: (np.array([1.0, 3.0, 3.0, 2.0]),), k=3, gradient=False)
+top_k_of.rejects("fewer than k", lambda rng: (np.zeros((2, 3)),), k=4)
+
+
+def top_k(input, k=1, sorted=True, name=None):
+    """TopKV2(values, indices) of the last dimension: the k largest, in falling order, the first of equal ones first."""
+    return TopK(*top_k_of(input, k=k, sorted=sorted, name=name))
+
+
+@op(holomorphic=True, alike=(), shape_only=("like",), reference=lambda g, indices, like: (np.eye(like.shape[-1])[indices] * g[..., None]).sum(-2))
+def sum_along_last(g, indices, like):
+    """Zeros of the shape of `like`, with `g` `[..., k]` added at the places `indices` `[..., k]` of each row."""
+    xp = array_module(g)
+    hot = xp.expand_dims(indices, -1) == xp.arange(like.shape[-1])
+    return (hot * xp.expand_dims(g, -1)).sum(axis=-2)
+
+
+@sum_along_last.shape
+def _(g, indices, like):
+    return Spec(like.shape, g.dtype)
+
+
+@sum_along_last.vjp
+def _(h, y, g, indices, like):
+    return take_several_along_last(h, indices), None, None
+
+
+sum_along_last.cases(lambda rng: (rng.normal(size=(2, 3)), np.array([[0, 2, 1], [3, 0, 1]]), np.zeros((2, 4))))
+
+
+@op(holomorphic=True, alike=(), reference=lambda x, indices: np.einsum("...ki,...i->...k", np.eye(x.shape[-1])[indices], x))
+def take_several_along_last(x, indices):
+    """The elements of each row at the indices: `[..., n]` and `[..., k]` to `[..., k]`."""
+    return array_module(x).take_along_axis(x, indices.astype(np.int64), -1)
+
+
+@take_several_along_last.shape
+def _(x, indices):
+    return Spec(indices.shape, x.dtype)
+
+
+@take_several_along_last.vjp
+def _(g, y, x, indices):
+    return sum_along_last(g, indices, x), None
+
+
+take_several_along_last.cases(lambda rng: (rng.normal(size=(2, 4)), np.array([[0, 2, 1], [3, 0, 1]])))
+
+
+@op(type="InTopK", node_name="in_top_k", alike=(), differentiable=False, reference=lambda predictions, targets, k: np.array([0 <= t < len(row) and np.isfinite(row[t]) and sum(v > row[t] for v in row) < k for row, t in zip(predictions, targets, strict=True)]))
+def in_top_k(predictions, targets, *, k):
+    """Whether the prediction of the target class is among the k largest: `[n, classes]` and `[n]` to `[n]` booleans.
+
+    Equal predictions are all in; a target that is no class, or whose prediction is not finite, is not.
+    """
+    xp = array_module(predictions)
+    classes = predictions.shape[-1]
+    valid = (targets >= 0) & (targets < classes)
+    own = xp.take_along_axis(predictions, xp.where(valid, targets, 0).astype(np.int64)[:, None], 1)
+    return valid & xp.isfinite(own[:, 0]) & ((predictions > own).sum(axis=1) < k)
+
+
+@in_top_k.shape
+def _(predictions, targets, *, k):
+    if predictions.shape is not None and len(predictions.shape) != 2:
+        raise ShapeError("The predictions are a matrix.", expected="[n, classes]", got=show_shape(predictions.shape))
+    if predictions.shape is not None and not compatible(predictions.shape[:1], targets.shape):
+        raise ShapeError("There is one target a row.", expected=show_shape(predictions.shape[:1]), got=show_shape(targets.shape))
+    return Spec(targets.shape if predictions.shape is None else predictions.shape[:1], np.dtype(bool))
+
+
+in_top_k.cases(
+    lambda rng: (np.array([[1.0, 3.0, 2.0], [1.0, 1.0, 1.0], [np.inf, 0.0, 1.0], [0.0, 1.0, 2.0]]), np.array([2, 0, 0, 3])),
+    lambda rng: (np.zeros((0, 3)), np.zeros(0, np.int32)),
+    k=2,
+)  # fmt: skip
+in_top_k.rejects("matrix", lambda rng: (np.zeros(3), np.zeros(3, int)), k=1)
