@@ -3,8 +3,8 @@
 Importing a family puts its ops into the registry; the names that users call are listed in `npslim/__init__.py`.
 """
 
-from npslim.ops import activation, create, elementwise, functions, indexing, linear, logic, reduce, shape, softmax, state
+from npslim.ops import activation, create, elementwise, functions, indexing, linear, logic, reduce, shape, slicing, softmax, state
 
 __all__ = [
-    "activation", "create", "elementwise", "functions", "indexing", "linear", "logic", "reduce", "shape", "softmax", "state",
+    "activation", "create", "elementwise", "functions", "indexing", "linear", "logic", "reduce", "shape", "slicing", "softmax", "state",
 ]  # fmt: skip

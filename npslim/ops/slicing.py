@@ -1,0 +1,396 @@
+"""Slices, Python's indexing, and padding: parts of a tensor, and what surrounds one."""
+
+import numpy as np
+
+from npslim.backend import array_module
+from npslim.errors import ArgumentTypeError, InvalidArgumentError, OutOfRangeError, ShapeError
+from npslim.graph import OPERATORS
+from npslim.op import as_tensor, contains_tensor, op
+from npslim.ops.indexing import boolean_mask
+from npslim.ops.shape import stack
+from npslim.spec import Spec
+
+
+def _known(spec):
+    """A known tensor of sizes as a list of int and None, or None if nothing is known of it."""
+    return None if spec.known is None else [None if np.isnan(v) else int(v) for v in spec.known.ravel()]
+
+
+# ---- slice(begin, size)
+
+
+@op(alike=(), holomorphic=True, host=("begin", "size"), partial=True, type="Slice", node_name="Slice", reference=lambda x, begin, size: x[np.ix_(*(range(b, n if s == -1 else b + s) for b, s, n in zip(begin, size, x.shape, strict=True)))])
+def slice_(x, begin, size):
+    """The part of `x` that begins at `begin` and has the given size; -1 takes the rest.
+
+    Raises InvalidArgumentError where the part does not lie inside.
+    """
+    ends = [n if s == -1 else b + s for b, s, n in zip(begin.tolist(), size.tolist(), x.shape, strict=True)]
+    for i, (b, e, n) in enumerate(zip(begin.tolist(), ends, x.shape, strict=True)):
+        if not 0 <= b <= e <= n:
+            raise InvalidArgumentError("The slice is out of range.", expected=f"inside [0, {n}] in dimension {i}", got=f"[{b}, {e}]")
+    return x[tuple(slice(int(b), int(e)) for b, e in zip(begin, ends, strict=True))]
+
+
+@slice_.shape
+def _(x, begin, size):
+    begins, sizes = _known(begin), _known(size)
+    rank = next((len(v) for v in (x.shape, begins, sizes) if v is not None), None)
+    if rank is None:
+        return Spec(None, x.dtype)
+    found = []
+    for i in range(rank):
+        n = None if x.shape is None else x.shape[i]
+        b, s = None if begins is None else begins[i], None if sizes is None else sizes[i]
+        if None not in (b, s, n) and not 0 <= b <= (n if s == -1 else b + s) <= n:
+            raise ShapeError("The slice is out of range.", expected=f"inside [0, {n}] in dimension {i}", got=f"begin {b}, size {s}")
+        found.append((None if None in (n, b) else n - b) if s == -1 else s)
+    return Spec(tuple(found), x.dtype)
+
+
+@slice_.vjp
+def _(g, y, x, begin, size):
+    return slice_grad(g, begin, x), None, None
+
+
+slice_.cases(
+    lambda rng: (rng.normal(size=(3, 4)), np.array([1, 0], np.int32), np.array([2, -1], np.int32)),
+    lambda rng: (rng.normal(size=(3, 4)), np.array([1, 2], np.int32), np.array([0, 2], np.int32)),
+)
+slice_.rejects("out of range", lambda rng: (np.zeros((3,)), np.array([1]), np.array([3])))
+
+
+@op(holomorphic=True, alike=(), host=("begin",), shape_only=("like",), reference=lambda g, begin, like: np.pad(g, [(b, n - b - s) for b, n, s in zip(begin, like.shape, g.shape, strict=True)]))
+def slice_grad(g, begin, like):
+    """Zeros of the shape of `like` with `g` at `begin`."""
+    total = array_module(g).zeros(like.shape, g.dtype)
+    total[tuple(slice(b, b + s) for b, s in zip(begin.tolist(), g.shape, strict=True))] = g
+    return total
+
+
+@slice_grad.shape
+def _(g, begin, like):
+    return Spec(like.shape, g.dtype)
+
+
+@slice_grad.vjp
+def _(h, y, g, begin, like):
+    return slice_as(h, begin, g), None, None
+
+
+slice_grad.cases(lambda rng: (rng.normal(size=(2, 2)), np.array([1, 0], np.int32), np.zeros((3, 4))))
+
+
+@op(holomorphic=True, alike=(), host=("begin",), shape_only=("like",), reference=lambda x, begin, like: x[np.ix_(*(range(b, b + s) for b, s in zip(begin, like.shape, strict=True)))])
+def slice_as(x, begin, like):
+    """The part of `x` that begins at `begin` and has the shape of `like`."""
+    return x[tuple(slice(b, b + s) for b, s in zip(begin.tolist(), like.shape, strict=True))]
+
+
+@slice_as.shape
+def _(x, begin, like):
+    return Spec(like.shape, x.dtype)
+
+
+@slice_as.vjp
+def _(g, y, x, begin, like):
+    return slice_grad(g, begin, x), None, None
+
+
+slice_as.cases(lambda rng: (rng.normal(size=(3, 4)), np.array([1, 0], np.int32), np.zeros((2, 2))))
+
+
+# ---- Python's indexing
+#
+# `plan` says what stands at each place of the index: "i" an integer, "s" a slice, "n" a new axis, "." an ellipsis. The
+# numbers themselves are inputs, three for each place (begin, end, step), because programs compute them; `missing` says
+# which of them a slice leaves out.
+
+
+def _index(plan, missing, numbers):
+    """The index that Python would see."""
+    places = []
+    for i, kind in enumerate(plan):
+        begin, end, step = (int(n) if n is not None else None for n in numbers[3 * i : 3 * i + 3])
+        if kind == "i":
+            places.append(begin)
+        elif kind == "s":
+            left_out = missing[i]
+            places.append(slice(None if "b" in left_out else begin, None if "e" in left_out else end, step))
+        else:
+            places.append(None if kind == "n" else Ellipsis)
+    return tuple(places)
+
+
+def _by_iteration(x, numbers, plan, missing):
+    """The indexed elements one by one: positions are indexed instead of values."""
+    positions = np.arange(x.size).reshape(x.shape)[_index(plan, missing, numbers.tolist())]
+    return np.array([x.ravel()[p] for p in positions.ravel()], x.dtype).reshape(positions.shape)
+
+
+@op(alike=(), holomorphic=True, host=("numbers",), partial=True, type="StridedSlice", node_name="strided_slice", reference=_by_iteration)
+def strided_slice_by(x, numbers, *, plan, missing):
+    """`x[index]` for an index of integers, slices, new axes and an ellipsis; see `_index`."""
+    try:
+        return x[_index(plan, missing, numbers.tolist())]
+    except IndexError as error:
+        raise OutOfRangeError(f"strided_slice: {error}.", expected="an index inside the shape", got=x.shape) from None
+
+
+@strided_slice_by.shape
+def _(x, numbers, *, plan, missing):
+    if x.shape is None:
+        return Spec(None, x.dtype)
+    numbers = _known(numbers) or [None] * (3 * len(plan))
+    consumed = sum(kind in "is" for kind in plan)
+    if consumed > len(x.shape):
+        raise ShapeError("There are more indices than dimensions.", expected=f"<= {len(x.shape)}", got=consumed)
+    plan_, missing_ = list(plan), list(missing)
+    at = plan_.index(".") if "." in plan_ else len(plan_)
+    rest = len(x.shape) - consumed
+    found, d = [], 0
+    for i, kind in enumerate(plan_ if at < len(plan_) else [*plan_, "."]):
+        if kind == "n":
+            found.append(1)
+        elif kind == ".":
+            found.extend(x.shape[d : d + rest])
+            d += rest
+        else:
+            found.extend(_size_of(kind, missing_[i], numbers[3 * i : 3 * i + 3], x.shape[d], d))
+            d += 1
+    return Spec(tuple(found), x.dtype)
+
+
+def _size_of(kind, left_out, numbers, n, d):
+    """The sizes that one place of the index leaves of a dimension of size n: none, or one."""
+    begin, end, step = numbers
+    if kind == "i":
+        if None not in (begin, n) and not -n <= begin < n:
+            raise ShapeError("The index is out of range.", expected=f"-{n} <= index < {n} in dimension {d}", got=begin)
+        return []
+    if step == 0:
+        raise InvalidArgumentError("The step of a slice cannot be zero.", expected="a step other than 0", got=0)
+    if left_out == "be" and step in (1, -1):
+        return [n]
+    if n is None or step is None or (begin is None and "b" not in left_out) or (end is None and "e" not in left_out):
+        return [None]
+    return [len(range(*slice(None if "b" in left_out else begin, None if "e" in left_out else end, step).indices(n)))]
+
+
+@strided_slice_by.vjp
+def _(g, y, x, numbers, *, plan, missing):
+    return strided_slice_grad(g, numbers, x, plan=plan, missing=missing), None
+
+
+def _put_by_iteration(g, numbers, like, plan, missing):
+    positions = np.arange(like.size).reshape(like.shape)[_index(plan, missing, numbers.tolist())]
+    total = np.zeros(like.size, g.dtype)
+    for p, v in zip(positions.ravel(), g.ravel(), strict=True):
+        total[p] += v
+    return total.reshape(like.shape)
+
+
+@op(alike=(), holomorphic=True, host=("numbers",), shape_only=("like",), reference=_put_by_iteration)
+def strided_slice_grad(g, numbers, like, *, plan, missing):
+    """Zeros of the shape of `like` with `g` where the index points."""
+    total = array_module(g).zeros(like.shape, g.dtype)
+    total[_index(plan, missing, numbers.tolist())] = g
+    return total
+
+
+@strided_slice_grad.shape
+def _(g, numbers, like):
+    return Spec(like.shape, g.dtype)
+
+
+@strided_slice_grad.vjp
+def _(h, y, g, numbers, like, *, plan, missing):
+    return strided_slice_by(h, numbers, plan=plan, missing=missing), None, None
+
+
+def taken_apart(key):
+    """(numbers, plan, missing) of an index as Python passes it."""
+    numbers, plan, missing = [], "", []
+    for place in key if isinstance(key, tuple) else (key,):
+        left_out = ""
+        if place is None or place is Ellipsis:
+            plan += "n" if place is None else "."
+            numbers += [0, 0, 1]
+        elif isinstance(place, slice):
+            plan += "s"
+            left_out = "b" * (place.start is None) + "e" * (place.stop is None)
+            numbers += [place.start or 0 if place.start is None else place.start, 0 if place.stop is None else place.stop, 1 if place.step is None else place.step]
+        elif contains_tensor(place) or hasattr(place, "__index__"):
+            plan += "i"
+            numbers += [place, 0, 1]
+        else:
+            raise ArgumentTypeError(
+                "This cannot be an index of a tensor.", expected="integers, slices, None, Ellipsis", got=repr(place),
+                hint="gather(x, indices) takes several rows, x[mask] those of a boolean tensor",
+            )  # fmt: skip
+        missing.append(left_out)
+    if plan.count(".") > 1:
+        raise InvalidArgumentError("An index has one ellipsis at most.", expected="one ...", got=plan.count("."))
+    return numbers, plan, tuple(missing)
+
+
+for _key in (
+    1, (0, -1), slice(1, None), (slice(None, None, 2), slice(3, 0, -1)), (Ellipsis, 1), (None, 0, Ellipsis, None),
+    (slice(-2, None), None, slice(None, -1)), (slice(0, 0),), slice(None, None, -1),
+):  # fmt: skip
+    _numbers, _plan, _missing = taken_apart(_key)
+    strided_slice_by.cases(
+        lambda rng, numbers=_numbers: (rng.normal(size=(3, 4)), np.array(numbers, np.int32)), plan=_plan, missing=_missing
+    )
+strided_slice_grad.cases(
+    lambda rng: (rng.normal(size=(2,)), np.array([0, 0, 2, 1, 0, 1], np.int32), np.zeros((3, 4))), plan="si", missing=("be", "")
+)
+strided_slice_by.rejects(
+    "more indices", lambda rng: (np.zeros(3), np.array([0, 0, 1, 0, 0, 1], np.int32)), plan="ii", missing=("", "")
+)
+strided_slice_by.rejects("out of range", lambda rng: (np.zeros(3), np.array([3, 0, 1], np.int32)), plan="i", missing=("",))
+
+
+def get_item(x, key, name=None):
+    """`x[key]`: integers, slices, None, Ellipsis (numbers may be tensors), or a boolean tensor as a mask."""
+    x = as_tensor(x)
+    if hasattr(key, "dtype") and key.dtype == bool:
+        return boolean_mask(x, key)
+    numbers, plan, missing = taken_apart(key)
+    if contains_tensor(numbers):
+        parts = [as_tensor(n) for n in numbers]
+        dtype = next(p.spec.dtype for p, n in zip(parts, numbers, strict=True) if contains_tensor(n))
+        numbers = stack(*(p if p.spec.dtype == dtype else as_tensor(p.spec.known.astype(dtype)) for p in parts))
+    else:
+        numbers = as_tensor(np.array(numbers, np.int32 if all(abs(int(n)) < 2**31 for n in numbers) else np.int64))
+    return strided_slice_by(x, numbers, plan=plan, missing=missing, name=name)
+
+
+OPERATORS["__getitem__"] = get_item
+
+
+def strided_slice(input_, begin, end, strides=None, begin_mask=0, end_mask=0, ellipsis_mask=0, new_axis_mask=0, shrink_axis_mask=0, name=None):  # fmt: skip
+    """TensorFlow's form of `x[begin:end:strides]`: bit i of a mask speaks of place i of the index."""
+    strides = [1] * len(begin) if strides is None else strides
+    key = []
+    for i, (b, e, s) in enumerate(zip(begin, end, strides, strict=True)):
+        bit = 1 << i
+        if ellipsis_mask & bit:
+            key.append(Ellipsis)
+        elif new_axis_mask & bit:
+            key.append(None)
+        elif shrink_axis_mask & bit:
+            key.append(b)
+        else:
+            key.append(slice(None if begin_mask & bit else b, None if end_mask & bit else e, s))
+    return get_item(input_, tuple(key), name=name)
+
+
+# ---- padding
+
+
+def _pad_by_index(x, paddings, mode, value):
+    grid = np.ix_(*(range(-int(a), n + int(b)) for n, (a, b) in zip(x.shape, paddings, strict=True)))
+    full = np.full([g.size for g in grid], value, x.dtype)
+    for place in np.ndindex(*full.shape):
+        source = [g.ravel()[i] for g, i in zip(grid, place, strict=True)]
+        if mode != "CONSTANT":
+            edge = 0 if mode == "REFLECT" else 1
+            source = [-s - edge if s < 0 else 2 * n - 2 + edge - s if s >= n else s for s, n in zip(source, x.shape, strict=True)]
+        if all(0 <= s < n for s, n in zip(source, x.shape, strict=True)):
+            full[place] = x[tuple(source)]
+    return full
+
+
+@op(alike=(), holomorphic=True, host=("paddings",), type="Pad", node_name="Pad", reference=_pad_by_index)
+def pad_by(x, paddings, *, mode="CONSTANT", value=0):
+    """`x` with `paddings[i] = (before, after)` elements put around dimension i.
+
+    mode: CONSTANT puts `value`, REFLECT mirrors without the border, SYMMETRIC with it.
+    """
+    widths = [tuple(int(n) for n in pair) for pair in paddings]
+    if mode == "CONSTANT":
+        return array_module(x).pad(x, widths, mode="constant", constant_values=value)
+    return array_module(x).pad(x, widths, mode=mode.lower())
+
+
+@pad_by.shape
+def _(x, paddings, *, mode):
+    if mode not in ("CONSTANT", "REFLECT", "SYMMETRIC"):
+        raise InvalidArgumentError("Unknown mode of padding.", expected="CONSTANT, REFLECT or SYMMETRIC", got=mode)
+    rank = paddings.shape[0] if paddings.shape else None
+    if x.shape is not None and rank not in (None, len(x.shape)):
+        raise ShapeError("There must be a pair for each dimension.", expected=len(x.shape), got=rank)
+    if x.shape is None or paddings.known is None:
+        rank = len(x.shape) if x.shape is not None else rank
+        return Spec(None if rank is None else (None,) * rank, x.dtype)
+    pairs = paddings.known.tolist()
+    room = {"REFLECT": -1, "SYMMETRIC": 0}.get(mode)
+    for i, (n, pair) in enumerate(zip(x.shape, pairs, strict=True)):
+        if min(pair) < 0 or (room is not None and n is not None and max(pair) > n + room):
+            raise ShapeError("The padding does not fit.", expected=f"0 <= padding of dimension {i}" + (f" <= {n + room}" if room is not None else ""), got=pair)
+    return Spec(tuple(None if n is None or np.isnan(a + b) else int(n + a + b) for n, (a, b) in zip(x.shape, pairs, strict=True)), x.dtype)
+
+
+@pad_by.vjp
+def _(g, y, x, paddings, *, mode):
+    return unpad(g, paddings, x, mode=mode), None
+
+
+def _unpad_by_loop(g, paddings, like, mode):
+    positions = np.arange(1, like.size + 1).reshape(like.shape)
+    positions = _pad_by_index(positions, paddings, mode, 0)
+    total = np.zeros(like.size + 1, g.dtype)
+    for p, v in zip(positions.ravel(), g.ravel(), strict=True):
+        total[p] += v
+    return total[1:].reshape(like.shape)
+
+
+@op(alike=(), holomorphic=True, host=("paddings",), shape_only=("like",), reference=_unpad_by_loop)
+def unpad(g, paddings, like, *, mode="CONSTANT"):
+    """What undoes padding on the way back: the inner part of `g`, plus the mirrored parts folded back onto it."""
+    inner = tuple(slice(int(a), g.shape[i] - int(b)) for i, (a, b) in enumerate(paddings))
+    if mode == "CONSTANT":
+        return g[inner]
+    xp, edge = array_module(g), 1 if mode == "REFLECT" else 0
+    for axis, (a, b) in enumerate(paddings.tolist()):
+        g = xp.moveaxis(g, axis, 0)
+        n = g.shape[0] - a - b
+        middle = g[a : a + n].copy()
+        middle[edge : edge + a] += g[:a][::-1]
+        middle[n - edge - b : n - edge] += g[a + n :][::-1]
+        g = xp.moveaxis(middle, 0, axis)
+    return g
+
+
+@unpad.shape
+def _(g, paddings, like, *, mode):
+    return Spec(like.shape, g.dtype)
+
+
+@unpad.vjp
+def _(h, y, g, paddings, like, *, mode):
+    return pad_by(h, paddings, mode=mode), None, None
+
+
+def _padded(rng):
+    return rng.normal(size=(3, 4)), np.array([[1, 0], [2, 3]], np.int32)
+
+
+for _mode in ("CONSTANT", "REFLECT", "SYMMETRIC"):
+    pad_by.cases(_padded, mode=_mode)
+    unpad.cases(lambda rng: (rng.normal(size=(4, 9)), _padded(rng)[1], np.zeros((3, 4))), mode=_mode)
+pad_by.cases(_padded, lambda rng: (np.zeros((0, 2)), np.array([[1, 1], [0, 0]])), value=7)
+pad_by.rejects("each dimension", lambda rng: (np.zeros((2, 3)), np.array([[1, 1]])))
+pad_by.rejects("Unknown mode", lambda rng: (np.zeros(2), np.array([[1, 1]])), mode="WRAP")
+pad_by.rejects("does not fit", lambda rng: (np.zeros(2), np.array([[2, 0]])), mode="REFLECT")
+
+
+def pad(tensor, paddings, mode="CONSTANT", name=None, constant_values=0):
+    """`tensor` with elements put around it: `paddings` `[rank, 2]` says how many before and after in each dimension.
+
+    mode: CONSTANT puts `constant_values`, REFLECT mirrors without the border element, SYMMETRIC with it.
+    """
+    return pad_by(tensor, paddings, mode=mode.upper(), value=constant_values, name=name or ("Pad" if mode.upper() == "CONSTANT" else "MirrorPad"))
+
+
