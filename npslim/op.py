@@ -66,6 +66,7 @@ class Op:
     random            the kernel takes `rng`, a generator of its own that does not depend on other nodes
     differentiable    False: its gradient is zero on purpose
     holomorphic       the kernel takes complex numbers, and its derivative may be checked by the complex step
+    exact             the kernel only moves and compares numbers: nothing to gain from computing it in float64
     dynamic           the shape of the output depends on values, not only on shapes
     partial           the kernel carries NaN through as "not known": see `Spec.known`
     """
@@ -84,6 +85,7 @@ class Op:
     random: bool = False
     differentiable: bool = True
     holomorphic: bool = False
+    exact: bool = False
     dynamic: bool = False
     partial: bool = False
     shape_rule: object = None
@@ -300,7 +302,7 @@ def attributes_of(rule, defaults):
     parameters = inspect.signature(rule).parameters.values()
     if any(p.kind is p.VAR_KEYWORD for p in parameters):
         return tuple(defaults)
-    return tuple(p.name for p in parameters if p.kind is p.KEYWORD_ONLY)
+    return tuple(p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.name in defaults)
 
 
 def _parts(lines):

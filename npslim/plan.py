@@ -137,7 +137,7 @@ def plain(kernel, node):
 def reference(kernel, node):
     """The kernel in float64, its result rounded once: bits that depend neither on threads nor on the batch."""
     dtypes = [t.spec.dtype for t in node.outputs]
-    if node.op.refs or not any(d.kind in "fc" and d.itemsize < 16 for d in dtypes):
+    if node.op.refs or node.op.exact or not any(d.kind in "fc" and d.itemsize < 16 for d in dtypes):
         return kernel
 
     def in_float64(*inputs, **context):

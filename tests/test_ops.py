@@ -8,6 +8,8 @@ import itertools
 import numpy as np
 import pytest
 
+import references  # noqa: F401 - sets the references that are too long for an op's block
+
 import npslim.ops  # noqa: F401
 from npslim.autograd import check_gradients
 from npslim.errors import OpError

@@ -3,8 +3,28 @@
 Importing a family puts its ops into the registry; the names that users call are listed in `npslim/__init__.py`.
 """
 
-from npslim.ops import activation, create, elementwise, functions, indexing, linear, logic, reduce, shape, slicing, softmax, state
+from npslim.ops import (
+    activation,
+    conv,
+    create,
+    debug,
+    elementwise,
+    functions,
+    indexing,
+    linear,
+    logic,
+    norm,
+    random,
+    reduce,
+    segment,
+    shape,
+    slicing,
+    softmax,
+    state,
+    update,
+)
 
 __all__ = [
-    "activation", "create", "elementwise", "functions", "indexing", "linear", "logic", "reduce", "shape", "slicing", "softmax", "state",
+    "activation", "conv", "create", "debug", "elementwise", "functions", "indexing", "linear", "logic", "norm", "random", "reduce",
+    "segment", "shape", "slicing", "softmax", "state", "update",
 ]  # fmt: skip

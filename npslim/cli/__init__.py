@@ -1,0 +1,25 @@
+"""The commands of `python -m npslim`, one module each: `NAME`, `HELP`, `add_arguments(parser)` and `run(args)`."""
+
+import argparse
+import sys
+
+from npslim.cli import demo
+from npslim.errors import OpError
+
+COMMANDS = (demo,)
+
+
+def main(argv=None):
+    """Run a command; returns its exit status. An error of npslim is printed without a traceback."""
+    parser = argparse.ArgumentParser(prog="python -m npslim", description="TF-Slim without TensorFlow.")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for module in COMMANDS:
+        command = commands.add_parser(module.NAME, help=module.HELP, description=module.__doc__)
+        command.set_defaults(run=module.run)
+        module.add_arguments(command)
+    args = parser.parse_args(argv)
+    try:
+        return args.run(args) or 0
+    except OpError as error:
+        print(f"{type(error).__name__}: {error}", *getattr(error, "__notes__", ()), sep="\n", file=sys.stderr)
+        return 1

@@ -1,0 +1,44 @@
+"""Layers made of layers."""
+
+import functools
+
+from npslim.errors import InvalidArgumentError
+from npslim.op import as_tensor
+from npslim.scopes import variable_scope
+
+
+def _layer_name(layer, otherwise):
+    function = layer.func if isinstance(layer, functools.partial) else layer
+    return getattr(function, "__name__", otherwise)
+
+
+def repeat(inputs, repetitions, layer, *args, **kwargs):
+    """Apply `layer(inputs, *args, **kwargs)` `repetitions` times, each to the outputs of the one before.
+
+    With scope "s", or the layer's name without one, the layers' scopes are s/s_1, s/s_2 ...
+    """
+    scope = kwargs.pop("scope", None)
+    with variable_scope(scope, "Repeat", [inputs]):
+        name = scope or _layer_name(layer, "repeat")
+        outputs = as_tensor(inputs)
+        for i in range(repetitions):
+            outputs = layer(outputs, *args, **{**kwargs, "scope": f"{name}_{i + 1}"})
+        return outputs
+
+
+def stack(inputs, layer, stack_args, **kwargs):
+    """Apply `layer` once for each element of `stack_args`: its positional arguments, or the only one.
+
+    With scope "s", or the layer's name without one, the layers' scopes are s/s_1, s/s_2 ... Raises ValueError for
+    stack_args that is no list or tuple.
+    """
+    scope = kwargs.pop("scope", None)
+    if not isinstance(stack_args, list | tuple):
+        raise InvalidArgumentError("stack_args need to be a list or tuple.", expected="a list", got=repr(stack_args))
+    with variable_scope(scope, "Stack", [inputs]):
+        name = scope or _layer_name(layer, "stack")
+        outputs = as_tensor(inputs)
+        for i, args in enumerate(stack_args):
+            args = args if isinstance(args, list | tuple) else [args]
+            outputs = layer(outputs, *args, **{**kwargs, "scope": f"{name}_{i + 1}"})
+        return outputs

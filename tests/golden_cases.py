@@ -1,0 +1,64 @@
+"""Reads the golden cases: values that TensorFlow 2.15.1 with tf_slim 1.1.0 computed from stored inputs.
+
+Each `golden/NAME.json` lists cases over the arrays of `golden/NAME.npz`: `op`, `args`, `inputs`, `outputs`, `grads`.
+"""
+
+import functools
+import json
+from pathlib import Path
+
+import numpy as np
+
+FOLDER = Path(__file__).parent / "golden"
+
+
+@functools.cache
+def _arrays(name):
+    with np.load(FOLDER / f"{name}.npz") as file:
+        return dict(file)
+
+
+class Case:
+    """One golden case: facts as attributes of the JSON, arrays by `inputs`, `outputs` and `grads`."""
+
+    def __init__(self, name, facts):
+        self.facts = facts
+        self.id, self.op, self.args = facts["id"], facts["op"], facts.get("args", {})
+        self._name = name
+
+    def arrays(self, kind):
+        """{short name: array} of "inputs", "outputs" or "grads"."""
+        return {key: _arrays(self._name)[entry["key"]] for key, entry in self.facts.get(kind, {}).items()}
+
+    @property
+    def variables(self):
+        """{name: array} of the values that variables are set to."""
+        return {k.removeprefix("var:"): v for k, v in self.arrays("inputs").items() if k.startswith("var:")}
+
+    def __repr__(self):
+        return self.id
+
+
+def load(name):
+    """The cases of a family, as a list."""
+    return [Case(name, facts) for facts in json.loads((FOLDER / f"{name}.json").read_text())["cases"]]
+
+
+def resolve(path, slim):
+    """The function that 'slim.conv2d' or 'tf.nn.relu' means in npslim; '...(0.05)' is called with the number."""
+    if path.endswith(")"):
+        function, _, number = path.partition("(")
+        return resolve(function, slim)(float(number.rstrip(")")))
+    found = slim
+    for part in path.removeprefix("slim.").removeprefix("tf.nn.").removeprefix("tf.").split("."):
+        found = getattr(found, part)
+    return found
+
+
+def resolved(value, slim):
+    """`value` with the names of functions in it replaced by the functions."""
+    if isinstance(value, dict):
+        return {key: resolved(v, slim) for key, v in value.items()}
+    if isinstance(value, str) and value.startswith(("slim.", "tf.")):
+        return resolve(value, slim)
+    return value

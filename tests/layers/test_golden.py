@@ -1,0 +1,76 @@
+"""Layers against TensorFlow: values, gradients, names, shapes, collections and moving averages."""
+
+import golden_cases
+import numpy as np
+import pytest
+
+import npslim as slim
+
+CASES = [case for case in golden_cases.load("layers") if case.op.startswith("slim.") and "error" not in case.facts]
+# slim's functions that a later release of npslim brings
+MISSING = [case for case in CASES if not all(hasattr(slim, name) for name in [case.op.split(".")[1]])]
+HERE = [case for case in CASES if case not in MISSING]
+
+
+def build(case):
+    """(output, {short name: input tensor}) of the layer in a fresh graph."""
+    arrays = case.arrays("inputs")
+    args = golden_cases.resolved(dict(case.args), slim)
+    args.pop("dtype", None)
+    inputs = {
+        name: slim.placeholder(array.dtype, [None, *array.shape[1:]], name=name)
+        for name, array in arrays.items()
+        if not name.startswith("var:") and name != "cotangent"
+    }
+    positional = args.pop("args", ())
+    if case.op == "slim.repeat":
+        output = slim.repeat(inputs["x"], args.pop("repetitions"), args.pop("layer"), *positional, **args)
+    else:
+        if "scope" not in args:
+            names = case.facts.get("output_op_name") or ""
+            args["scope"] = names.split("/")[0] or None
+        output = golden_cases.resolve(case.op, slim)(*inputs.values(), *positional, **args)
+    return output, inputs
+
+
+@pytest.mark.parametrize("case", HERE, ids=str)
+def test_layer(case):
+    output, inputs = build(case)
+    variables = slim.get_variables()
+    assert [[v.op.name, v.shape.as_list(), v in slim.get_trainable_variables()] for v in variables] == case.facts[
+        "variables"
+    ]
+    if case.facts.get("output_op_name"):
+        assert output.op.name == case.facts["output_op_name"]
+    assert output.shape.as_list() == [None, *case.facts["static_shape"][1:]]
+    for collection, size in case.facts.get("collections", {}).items():
+        assert len(slim.get_default_graph().get_collection(collection)) == size, collection
+    arrays = case.arrays("inputs")
+    feeds = {tensor: arrays[name] for name, tensor in inputs.items()}
+    updates = slim.get_collection(slim.GraphKeys.UPDATE_OPS)
+    loss = slim.reduce_sum(output * arrays["cotangent"]) if "cotangent" in arrays else None
+    wanted = {**inputs, **{f"var:{v.op.name}": v for v in variables}}
+    grads = case.arrays("grads")
+    symbols = slim.gradients(loss, [wanted[name] for name in grads]) if grads else []
+    session = slim.Session()
+    session.run(slim.global_variables_initializer())
+    for v in variables:
+        v.load(case.variables[v.op.name], session)
+    expected = case.arrays("outputs")
+    compare(case, "y", session.run(output, feeds), expected["y"])
+    for (name, right), value in zip(grads.items(), session.run(symbols, feeds), strict=True):
+        compare(case, f"gradient by {name}", value, right)
+    session.run(updates, feeds)
+    for v in variables:
+        if f"after:{v.op.name}" in expected:
+            compare(case, f"{v.op.name} after the updates", session.run(v), expected[f"after:{v.op.name}"])
+
+
+def compare(case, what, actual, expected):
+    """Within float32's rounding of sums of some hundred terms."""
+    actual = np.asarray(actual)
+    assert actual.dtype == expected.dtype, what
+    wide = 1e-12 if expected.dtype == np.float64 else 1e-5
+    np.testing.assert_allclose(
+        actual, expected, rtol=wide, atol=wide * max(np.abs(expected).max(initial=0), 0.1), err_msg=f"{case.id}: {what}"
+    )
