@@ -126,8 +126,16 @@ def _family(n, product, name, type, by_input_type, by_filter_type):
         Raises ShapeError if channels do not match or a window is larger than the input.
         """,
     )  # fmt: skip
-    _named(by_input, f"{name}_backprop_input", f"The gradient of `{name}` by its input, which is like `like`, for the cotangent `g`.")
-    _named(by_filter, f"{name}_backprop_filter", f"The gradient of `{name}` by its filter, which is like `like`, for the cotangent `g`.")
+    _named(
+        by_input,
+        f"{name}_backprop_input",
+        f"The gradient of `{name}` by its input, which is like `like`, for the cotangent `g`.",
+    )
+    _named(
+        by_filter,
+        f"{name}_backprop_filter",
+        f"The gradient of `{name}` by its filter, which is like `like`, for the cotangent `g`.",
+    )
     forward = op(forward, type=type, holomorphic=True)
     by_input = op(by_input, type=by_input_type, holomorphic=True, shape_only=("like",))
     by_filter = op(by_filter, type=by_filter_type, holomorphic=True, shape_only=("like",))
@@ -223,7 +231,9 @@ def _sizes(shape, rank):
 def _check_transposed(given, expected):
     if not compatible(given, expected):
         raise ShapeError(
-            "A convolution of output_shape does not give the shape of x.", expected=f"x {show_shape(expected)}", got=show_shape(given)
+            "A convolution of output_shape does not give the shape of x.",
+            expected=f"x {show_shape(expected)}",
+            got=show_shape(given),
         )
 
 
@@ -373,7 +383,13 @@ for _op in (conv2d, depthwise_conv2d_native):
     _reject("wrong rank", _input_and_filter((2, 5, 5), (3, 3, 3, 2)), strides=1, padding="SAME")
     _reject("filter has the wrong rank", _input_and_filter((2, 5, 5, 3), (3, 3, 3)), strides=1, padding="SAME")
     _reject("unknown padding", _input_and_filter((2, 5, 5, 3), (3, 3, 3, 2)), strides=1, padding="FULL")
-    _reject("unknown data_format", _input_and_filter((2, 5, 5, 3), (3, 3, 3, 2)), strides=1, padding="SAME", data_format="HWC")
+    _reject(
+        "unknown data_format",
+        _input_and_filter((2, 5, 5, 3), (3, 3, 3, 2)),
+        strides=1,
+        padding="SAME",
+        data_format="HWC",
+    )
     _reject("strides of batch", _input_and_filter((2, 5, 5, 3), (3, 3, 3, 2)), strides=(2, 1, 1, 1), padding="SAME")
     _reject("no dilations", _input_and_filter((2, 5, 5, 3), (3, 3, 3, 2)), strides=1, padding="SAME", dilations=0)
 
@@ -393,11 +409,15 @@ conv2d_transpose.cases(
     lambda rng: (rng.normal(size=(2, 3, 4, 3)), rng.normal(size=(3, 2, 2, 3)), _UP), strides=(2, 2), padding="VALID"
 )
 conv2d_transpose.cases(
-    lambda rng: (rng.normal(size=(2, 3, 3, 4)), rng.normal(size=(3, 2, 2, 3)), _UP[[0, 3, 1, 2]]),
+    lambda rng: (rng.normal(size=(2, 3, 2, 3)), rng.normal(size=(3, 2, 2, 3)), _UP[[0, 3, 1, 2]]),
     strides=(1, 1, 2, 2), padding="VALID", data_format="NCHW", dilations=(2, 3),
 )  # fmt: skip
 conv3d_transpose.cases(
-    lambda rng: (rng.normal(size=(1, 2, 2, 2, 2)), rng.normal(size=(2, 3, 2, 2, 2)), np.array([1, 3, 4, 4, 2], np.int32)),
+    lambda rng: (
+        rng.normal(size=(1, 2, 2, 2, 2)),
+        rng.normal(size=(2, 3, 2, 2, 2)),
+        np.array([1, 3, 4, 4, 2], np.int32),
+    ),
     strides=2,
 )
 conv2d_transpose.rejects(

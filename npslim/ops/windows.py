@@ -96,7 +96,9 @@ def sliding(kernel, strides, padding, data_format=None, dilations=1):
         padding = _spatial(padding, n, channels_first, "padding", (0, 0))
     elif padding not in ("SAME", "VALID"):
         raise InvalidArgumentError("Unknown padding.", expected="SAME, VALID, or pairs of numbers", got=repr(padding))
-    steps = [per_dimension(value, n, data_format, what) for value, what in ((strides, "strides"), (dilations, "dilations"))]
+    steps = [
+        per_dimension(value, n, data_format, what) for value, what in ((strides, "strides"), (dilations, "dilations"))
+    ]
     if any(k is not None and k < 1 for k in kernel):
         raise InvalidArgumentError("A window has no elements.", expected="sizes >= 1", got=kernel)
     return Sliding(tuple(kernel), *steps, padding, channels_first)
@@ -119,7 +121,9 @@ def _spatial(values, n, channels_first, what, neutral):
     rest = (values[0], values[1] if channels_first else values[-1])
     if len(inner) != n or rest != (neutral, neutral):
         raise InvalidArgumentError(
-            f"The {what} of batch and channels must be {neutral}.", expected=f"{n + 2} values, two of them {neutral}", got=values
+            f"The {what} of batch and channels must be {neutral}.",
+            expected=f"{n + 2} values, two of them {neutral}",
+            got=values,
         )
     return inner
 
