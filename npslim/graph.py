@@ -390,6 +390,7 @@ class Graph:
         """New nodes run after `control_inputs` (nodes, tensors, variables); None forgets the outer ones."""
         before = self._scope.controls
         added = [] if control_inputs is None else [self._as_node(x) for x in control_inputs]
+        added = [node for node in added if node is not None]  # a branch leaves outer nodes to the outer graph
         self._scope.controls = tuple(dict.fromkeys((*(before if control_inputs is not None else ()), *added)))
         try:
             yield

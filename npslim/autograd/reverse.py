@@ -9,8 +9,10 @@ before: session.py   next: variables.py
 from npslim.errors import ArgumentTypeError, GradientError, InvalidArgumentError
 from npslim.graph import IndexedSlices, Tensor
 from npslim.op import as_tensor, broadcasts, compares, graph_as_default
-from npslim.ops.elementwise import add_n, sum_to
+from npslim.ops import control
+from npslim.ops.elementwise import add_n
 from npslim.ops.indexing import dense
+from npslim.ops.logic import sum_to
 from npslim.ops.shape import concat, ones_like, zeros_like
 from npslim.spec import is_full
 
@@ -143,3 +145,5 @@ def _total(gs):
         return IndexedSlices(values, concat(*(g.indices for g in gs), axis=0), gs[0].dense_shape, gs[0].dense_like)
     return add_n(*(_as_dense(g) for g in gs))
 
+
+control.differentiate = gradients
