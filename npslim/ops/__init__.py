@@ -5,6 +5,7 @@ Importing a family puts its ops into the registry; the names that users call are
 
 from npslim.ops import (
     activation,
+    control,
     conv,
     create,
     debug,
@@ -14,6 +15,8 @@ from npslim.ops import (
     linear,
     logic,
     norm,
+    normalize,
+    pool,
     random,
     reduce,
     segment,
@@ -25,6 +28,6 @@ from npslim.ops import (
 )
 
 __all__ = [
-    "activation", "conv", "create", "debug", "elementwise", "functions", "indexing", "linear", "logic", "norm", "random", "reduce",
+    "activation", "control", "conv", "create", "debug", "elementwise", "functions", "indexing", "linear", "logic", "norm", "normalize", "pool", "random", "reduce",
     "segment", "shape", "slicing", "softmax", "state", "update",
 ]  # fmt: skip
