@@ -11,7 +11,8 @@ from npslim.log import logger
 from npslim.op import as_tensor
 from npslim.ops import state
 from npslim.ops.debug import check_numerics
-from npslim.ops.elementwise import cast, multiply
+from npslim.ops.elementwise import multiply
+from npslim.ops.logic import cast
 from npslim.ops.norm import clip_by_norm
 from npslim.ops.shape import identity
 from npslim.optimizers import Optimizer

@@ -8,7 +8,8 @@ from npslim.dtypes import float32
 from npslim.errors import InvalidArgumentError, ShapeError
 from npslim.graph import GraphKeys, get_default_graph, user_line
 from npslim.op import as_tensor
-from npslim.ops.elementwise import add_n, cast, divide_no_nan, multiply, not_equal
+from npslim.ops.elementwise import add_n, divide_no_nan, multiply
+from npslim.ops.logic import cast, not_equal
 from npslim.ops.reduce import reduce_sum
 from npslim.ops.shape import expand_dims, ones_like, squeeze
 from npslim.ops.softmax import (

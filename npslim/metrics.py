@@ -10,7 +10,8 @@ from npslim.dtypes import float32, float64
 from npslim.errors import ShapeError
 from npslim.graph import GraphKeys, control_dependencies, get_default_graph, user_line
 from npslim.op import as_tensor
-from npslim.ops.elementwise import cast, divide_no_nan, equal, multiply
+from npslim.ops.elementwise import divide_no_nan, multiply
+from npslim.ops.logic import cast, equal
 from npslim.ops.reduce import reduce_mean, reduce_sum
 from npslim.ops.shape import expand_dims, ones_like, squeeze
 from npslim.scopes import variable_scope

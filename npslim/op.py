@@ -156,6 +156,9 @@ class Op:
 
     def _bind(self, args, attrs):
         """Inputs, attributes and name. All may be given by name, and attributes and name follow the inputs by position."""
+        if self.variadic and args and isinstance(args[0], list | tuple):
+            places = dict(zip((*self.defaults, "name"), args[1:], strict=False))  # all inputs in one list, as in TensorFlow
+            args, attrs = args[0], {**attrs, **places}
         if self.variadic and not args:
             raise ArgumentTypeError(f"{self.name}: there are no inputs.", expected="at least one tensor", got="none")
         if not self.variadic:
@@ -332,6 +335,24 @@ def broadcasts(*inputs):
 def compares(*inputs):
     """The inputs broadcast; the output is boolean."""
     return Spec(broadcast(*(x.shape for x in inputs)), np.dtype(bool))
+
+
+def floats(x, *others):
+    """The output is like the first input, which must be floating or complex."""
+    if x.dtype.kind not in "fc":
+        raise DTypeError(
+            "The input is not floating.", expected="a floating dtype", got=as_dtype(x.dtype).name, hint="cast(x, float32) converts"
+        )
+    return same(x)
+
+
+def broadcasts_floats(*inputs):
+    """The inputs, floating or complex, broadcast; the output has their dtype."""
+    floats(inputs[0])
+    return broadcasts(*inputs)
+
+
+BROADCASTING = (broadcasts, compares, broadcasts_floats)  # the walk back sums what these rules repeat
 
 
 # ---- from what people pass to tensors

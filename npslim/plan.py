@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from npslim.backend import array_module, together, to_host
+from npslim.backend import array_module, to_host, together
 from npslim.dtypes import as_dtype
 from npslim.errors import InvalidArgumentError
 from npslim.spec import show_shape

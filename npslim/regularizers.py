@@ -5,8 +5,8 @@ import numbers
 from npslim.errors import ArgumentTypeError, InvalidArgumentError
 from npslim.graph import GraphKeys, get_default_graph
 from npslim.op import as_tensor
-from npslim.ops.elementwise import abs as absolute
 from npslim.ops.elementwise import add_n, multiply
+from npslim.ops.functions import abs as absolute
 from npslim.ops.reduce import reduce_sum
 from npslim.ops.softmax import l2_loss
 from npslim.scopes import name_scope

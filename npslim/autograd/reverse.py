@@ -8,7 +8,7 @@ before: session.py   next: variables.py
 
 from npslim.errors import ArgumentTypeError, GradientError, InvalidArgumentError
 from npslim.graph import IndexedSlices, Tensor
-from npslim.op import as_tensor, broadcasts, compares, graph_as_default
+from npslim.op import BROADCASTING, as_tensor, graph_as_default
 from npslim.ops import control
 from npslim.ops.elementwise import add_n
 from npslim.ops.indexing import dense
@@ -120,7 +120,7 @@ def _pull(graph, node, pulled):
         gs = [pulled.get(t) for t in node.outputs]
         gs = [_as_dense(g) if g is not None else zeros_like(t) for g, t in zip(gs, node.outputs, strict=True)]
         cotangents = op.pull(gs[0] if len(gs) == 1 else tuple(gs), node)
-        if op.shape_rule in (broadcasts, compares):
+        if op.shape_rule in BROADCASTING:
             return [_unbroadcast(g, x) for g, x in zip(cotangents, node.inputs, strict=True)]
         return cotangents
 

@@ -34,7 +34,7 @@ from npslim.layers.normalize import batch_norm
 from npslim.layers.pool import avg_pool2d, avg_pool3d, max_pool2d, max_pool3d
 from npslim.layers.reshape import flatten
 from npslim.layers.softmax import one_hot_encoding, softmax
-from npslim.ops.elementwise import elu, relu, relu6
+from npslim.ops.activation import elu, relu, relu6
 from npslim.regularizers import (
     apply_regularization,
     l1_l2_regularizer,

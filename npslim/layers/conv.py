@@ -4,8 +4,8 @@ from npslim.errors import InvalidArgumentError, ShapeError
 from npslim.graph import user_line
 from npslim.initializers import xavier_initializer, zeros_initializer
 from npslim.layers.common import first_channels, known_channels, layer, n_of
+from npslim.ops.activation import relu
 from npslim.ops.conv import convolution as convolve
-from npslim.ops.elementwise import relu
 from npslim.scopes import add_arg_scope
 from npslim.spec import show_shape
 

@@ -4,7 +4,7 @@ from npslim.errors import InvalidArgumentError, ShapeError
 from npslim.graph import user_line
 from npslim.initializers import xavier_initializer, zeros_initializer
 from npslim.layers.common import known_channels, layer
-from npslim.ops.elementwise import relu
+from npslim.ops.activation import relu
 from npslim.ops.linear import matmul, tensordot
 from npslim.scopes import add_arg_scope
 from npslim.spec import show_shape

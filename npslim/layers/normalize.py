@@ -9,7 +9,9 @@ from npslim.layers.common import first_channels, known_channels, layer
 from npslim.layers.utils import constant_value, smart_cond
 from npslim.moving_averages import assign_moving_average
 from npslim.op import as_tensor
-from npslim.ops.elementwise import maximum, minimum, relu, sqrt
+from npslim.ops.activation import relu
+from npslim.ops.elementwise import maximum, minimum
+from npslim.ops.functions import sqrt
 from npslim.ops.normalize import batch_normalization, fused_batch_norm, moments, weighted_moments
 from npslim.ops.shape import identity, ones_like, reshape, reshape_like, stop_gradient, zeros_like
 from npslim.scopes import add_arg_scope

@@ -4,7 +4,7 @@ from npslim.errors import ShapeError
 from npslim.graph import user_line
 from npslim.layers.common import collect_named_outputs, layer_without_variables
 from npslim.ops import softmax as softmax_ops
-from npslim.ops.indexing import one_hot
+from npslim.ops.create import one_hot
 from npslim.ops.shape import reshape, reshape_like
 from npslim.scopes import add_arg_scope
 from npslim.spec import show_shape

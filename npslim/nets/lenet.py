@@ -2,7 +2,7 @@
 
 from npslim.initializers import truncated_normal_initializer
 from npslim.layers import conv2d, dropout, flatten, fully_connected, max_pool2d, softmax
-from npslim.ops.elementwise import relu
+from npslim.ops.activation import relu
 from npslim.regularizers import l2_regularizer
 from npslim.scopes import arg_scope, variable_scope
 

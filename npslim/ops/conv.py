@@ -119,10 +119,11 @@ def _family(n, product, name, type, by_input_type, by_filter_type):
 
     _named(
         forward, name,
-        f"""Convolution over {n} dimensions: `[n, {sizes}, c]` by filters `[{kernel}, c, {last}]` is `[n, ..., {outputs}]`.
+        f"""Convolution of `[n, {sizes}, c]` by filters `[{kernel}, c, {last}]`: `[n, ..., {outputs}]`.
 
-        strides, dilations: a number, one for each spatial dimension, or one for each dimension of `x`. padding: "SAME",
-        "VALID", or pairs (before, after) for each dimension of `x`. data_format: where the channels are, last if None.
+        strides, dilations: a number, one for each spatial dimension, or one for each dimension of `x`.
+        padding: "SAME", "VALID", or pairs (before, after) for each dimension of `x`.
+        data_format: where the channels are, last if None.
         Raises ShapeError if channels do not match or a window is larger than the input.
         """,
     )  # fmt: skip
@@ -177,7 +178,7 @@ def _family(n, product, name, type, by_input_type, by_filter_type):
 
 
 def _transposed(n, name, type, forward, by_filter):
-    """Define the transposed convolution `name` over n dimensions: the gradient of a convolution, as an op of its own."""
+    """Define the transposed convolution `name` over n dimensions: the gradient by the input, as an op of its own."""
     letters = "dhw"[-n:]
     sizes, kernel = ", ".join(letters), ", ".join("k" + letter for letter in letters)
 
@@ -190,11 +191,11 @@ def _transposed(n, name, type, forward, by_filter):
 
     _named(
         transposed, name,
-        f"""Transposed convolution over {n} dimensions: `[n, {sizes}, c]` by filters `[{kernel}, o, c]` is `output_shape`.
+        f"""Transposed convolution of `[n, {sizes}, c]` by filters `[{kernel}, o, c]`: `output_shape`.
 
-        It maps back what a convolution with the same filter, strides and padding maps from `output_shape` to the shape of
-        `x`; several sizes may fit, so the shape is an input: `[{n + 2}]` integers, computed or known. The other arguments
-        are those of the convolution. Raises ShapeError if the convolution does not lead from `output_shape` to `x`.
+        It is the gradient of the convolution that leads from `output_shape` to the shape of `x`. Several sizes lead
+        there, so `output_shape` is an input, `[{n + 2}]` integers, computed or known. The other arguments are those of
+        the convolution. Raises ShapeError if it leads elsewhere.
         """,
     )  # fmt: skip
     transposed = op(transposed, type=type, node_name=name, holomorphic=True, host=("output_shape",))
@@ -257,7 +258,8 @@ conv3d_transpose = _transposed(3, "conv3d_transpose", "Conv3DBackpropInputV2", c
 def conv1d(value, filters, stride=1, padding="VALID", data_format=None, name=None, dilations=1):
     """Convolution over one dimension: `[n, w, c]` by filters `[kw, c, o]`, as a `conv2d` of height 1."""
     with name_scope(name, "conv1d", [value, filters]) as scope:
-        lift = Lift(data_format)
+        value, lift = as_tensor(value), Lift(data_format)
+        filters = as_tensor(filters, value.spec.dtype)
         y = conv2d(
             expand_dims(value, axis=lift.axis), expand_dims(filters, axis=0), strides=lift(stride, "stride"),
             padding=padding, data_format=lift.data_format, dilations=lift(dilations, "dilations"), name=scope,
@@ -268,8 +270,9 @@ def conv1d(value, filters, stride=1, padding="VALID", data_format=None, name=Non
 def convolution(input, filter, padding, strides=None, dilation_rate=None, name=None, data_format=None):
     """Convolution over as many dimensions, 1 to 3, as the filter `[*kernel, c, o]` has.
 
-    strides, dilation_rate: a number, or one for each spatial dimension; 1 if None. data_format: "NCW", "NCHW" or "NCDHW"
-    for channels second. Raises ShapeError for a filter of another or unknown rank.
+    strides, dilation_rate: a number, or one for each spatial dimension; 1 if None.
+    data_format: "NCW", "NCHW" or "NCDHW" for channels second.
+    Raises ShapeError for a filter of another or unknown rank.
     """
     x = as_tensor(input)
     w = as_tensor(filter, x.spec.dtype)

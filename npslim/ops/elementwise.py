@@ -1,4 +1,4 @@
-"""Arithmetic, comparison and logic, element by element, with broadcasting.
+"""Arithmetic of two tensors, element by element, with broadcasting.
 
 The gradient rules here are the inside cover of a calculus book. A rule need not undo broadcasting: where an op
 broadcasts, the walk back sums each cotangent over the dimensions that were added.
@@ -9,15 +9,17 @@ before: op.py   next: plan.py
 import numpy as np
 
 from npslim.backend import array_module
-from npslim.errors import InvalidArgumentError
+from npslim.dtypes import as_dtype, numpy_dtype
+from npslim.errors import DTypeError, InvalidArgumentError
 from npslim.graph import OPERATORS
-from npslim.op import as_tensor, broadcasts, op, same
+from npslim.op import as_tensor, broadcasts, broadcasts_floats, contains_tensor, op
 from npslim.ops.functions import log
-from npslim.ops.logic import cast, sum_to, where
+from npslim.ops.logic import accumulator, cast, cast_, greater, where_v2
+from npslim.scopes import name_scope
 from npslim.spec import Spec, merge
 
 
-@op(alike=True, holomorphic=True, type="AddV2", node_name="Add", partial=True, reference=lambda x, y: x - (-1 * y))
+@op(holomorphic=True, type="AddV2", node_name="Add", partial=True, reference=lambda x, y: x - (-1 * y))
 def add(x, y):
     """x + y, element by element."""
     return x + y
@@ -38,9 +40,10 @@ add.cases(
     lambda rng: (np.array([1, 2], np.int32), np.array(3, np.int32)),
 )
 add.rejects("do not broadcast", lambda rng: (np.zeros((2, 3)), np.zeros((2, 4))))
+add.rejects("same dtype", lambda rng: (np.zeros(2), np.zeros(2, np.int32)))
 
 
-@op(alike=True, holomorphic=True, type="Sub", partial=True, reference=lambda x, y: x + (-1 * y))
+@op(holomorphic=True, type="Sub", partial=True, reference=lambda x, y: x + (-1 * y))
 def subtract(x, y):
     """x - y, element by element."""
     return x - y
@@ -60,7 +63,12 @@ subtract.cases(
 )
 
 
-@op(alike=True, holomorphic=True, type="Mul", partial=True, reference=lambda x, y: np.exp(np.log(x + 0j) + np.log(y + 0j)).real)
+@op(
+    holomorphic=True,
+    type="Mul",
+    partial=True,
+    reference=lambda x, y: np.exp(np.log(x + 0j) + np.log(y + 0j)).real,
+)
 def multiply(x, y):
     """x * y, element by element."""
     return x * y
@@ -80,104 +88,88 @@ multiply.cases(
 )
 
 
-@op(holomorphic=True, type="Neg", reference=lambda x: 0 - x)
-def negative(x):
-    """-x, element by element."""
-    return -x
+@op(type="MulNoNan", node_name="multiply_no_nan", reference=lambda x, y: np.where(y == 0, 0, x * y))
+def multiply_no_nan(x, y):
+    """x * y, and 0 where y is 0, also if x is infinite or NaN there."""
+    return array_module(x, y).where(y == 0, x.dtype.type(0), x * y)
 
 
-negative.shape(same)
+multiply_no_nan.shape(broadcasts_floats)
 
 
-@negative.vjp
-def _(g, y, x):
-    return -g
+@multiply_no_nan.vjp
+def _(g, z, x, y):
+    return multiply_no_nan(g, y), multiply_no_nan(x, g)
 
 
-negative.cases(lambda rng: (rng.normal(size=(3, 4)),), lambda rng: (np.zeros((0, 2)),))
-
-
-@op(holomorphic=True, node_name="AddN", type="AddN", reference=lambda *xs: np.stack(xs).sum(0))
-def add_n(*xs):
-    """The sum of tensors of one shape."""
-    total = xs[0]
-    for x in xs[1:]:
-        total = total + x
-    return total
-
-
-@add_n.shape
-def _(*xs):
-    shape = xs[0].shape
-    for x in xs[1:]:
-        shape = merge(shape, x.shape)
-    return Spec(shape, xs[0].dtype)
-
-
-@add_n.vjp
-def _(g, y, *xs):
-    return [g] * len(xs)
-
-
-add_n.cases(
-    lambda rng: [rng.normal(size=(3, 4)) for _ in range(3)],
-    lambda rng: [rng.normal(size=(2,))],
+multiply_no_nan.cases(
+    lambda rng: (rng.normal(size=(3, 1)), rng.normal(size=(3, 4))), lambda rng: (np.zeros((0, 2)), np.ones((1, 2)))
 )
-add_n.rejects("not compatible", lambda rng: (np.zeros((2, 3)), np.zeros((2, 4))))
+multiply_no_nan.cases(lambda rng: (np.array([np.inf, np.nan, 2.0]), np.array([0.0, 0.0, 3.0])), gradient=False)
 
 
-@op(type="RealDiv", holomorphic=True, node_name="truediv", reference=lambda x, y: x * np.power(y, -1.0))
-def divide(x, y):
+@op(holomorphic=True, type="RealDiv", reference=lambda x, y: x * np.power(y, -1.0))
+def realdiv(x, y):
     """x / y, element by element, for floating tensors."""
     return x / y
 
 
-divide.shape(broadcasts)
+realdiv.shape(broadcasts_floats)
 
 
-@divide.vjp
+@realdiv.vjp
 def _(g, z, x, y):
     return g / y, -g * z / y
 
 
-divide.cases(
+realdiv.cases(
     lambda rng: (rng.normal(size=(3, 4)), rng.uniform(0.5, 2, (3, 4))),
     lambda rng: (rng.normal(size=(2, 1)), rng.uniform(-2, -0.5, (3,))),
     lambda rng: (np.zeros((0, 2)), np.ones((1, 2))),
 )
+realdiv.rejects("not floating", lambda rng: (np.ones(2, np.int32), np.ones(2, np.int32)))
 
 
 def truediv(x, y, name=None):
-    """x / y; integers are divided as floating numbers: float64, or float32 for 8 and 16 bits."""
+    """x / y, element by element. Integers are divided as float64, those of 8 and 16 bits as float32."""
     x, y = pair(x, y)
-    if x.spec.dtype.kind in "iu":
-        dtype = np.dtype(np.float32 if x.spec.dtype.itemsize <= 2 else np.float64)
-        x, y = cast(x, dtype=dtype), cast(y, dtype=dtype)
-    return divide(x, y, name=name)
+    with name_scope(name, "truediv", [x]) as scope:
+        if x.spec.dtype.kind in "iu":
+            dtype = np.float32 if x.spec.dtype.itemsize <= 2 else np.float64
+            x, y = cast(x, dtype), cast(y, dtype)
+        return realdiv(x, y, name=scope)
 
 
-def div(x, y, name=None):
-    """x / y as Python 2 has it: integers give the quotient rounded towards zero."""
-    x, y = pair(x, y)
-    return truncatediv(x, y, name=name or "div") if x.spec.dtype.kind in "iu" else divide(x, y, name=name or "div")
+divide = truediv
 
 
 def pair(x, y):
-    """Both as tensors of one dtype: numbers take that of the tensor beside them."""
-    if not hasattr(x, "spec") and hasattr(y, "spec"):
-        return as_tensor(x, y.spec.dtype), as_tensor(y)
-    x = as_tensor(x)
-    return x, as_tensor(y, None if hasattr(y, "spec") else x.spec.dtype)
+    """Both as tensors of one dtype: numbers and arrays take that of the tensor beside them."""
+    if contains_tensor(y) and not contains_tensor(x):
+        y = as_tensor(y)
+        x = as_tensor(x, y.spec.dtype)
+    else:
+        keeps = contains_tensor(y) or (hasattr(y, "dtype") and not contains_tensor(x))
+        x = as_tensor(x)
+        y = as_tensor(y, None if keeps else x.spec.dtype)
+    if x.spec.dtype != y.spec.dtype:
+        raise DTypeError(
+            "truediv: the inputs do not have the same dtype.",
+            expected="one dtype",
+            got=f"{x.dtype.name} and {y.dtype.name}",
+            hint="cast(x, dtype) converts",
+        )
+    return x, y
 
 
-@op(type="DivNoNan", holomorphic=False, node_name="div_no_nan", reference=lambda x, y: np.where(y == 0, 0, x / np.where(y == 0, 1, y)))
+@op(type="DivNoNan", node_name="div_no_nan", reference=lambda x, y: np.where(y == 0, 0, x / np.where(y == 0, 1, y)))
 def divide_no_nan(x, y):
-    """x / y, and 0 where y is 0."""
+    """x / y, element by element, and 0 where y is 0."""
     zero = y == 0
     return array_module(x, y).where(zero, x.dtype.type(0), x / (y + zero))
 
 
-divide_no_nan.shape(broadcasts)
+divide_no_nan.shape(broadcasts_floats)
 
 
 @divide_no_nan.vjp
@@ -186,106 +178,75 @@ def _(g, z, x, y):
 
 
 divide_no_nan.cases(
-    lambda rng: (rng.normal(size=(3,)), rng.uniform(0.5, 2, (3,))), lambda rng: (rng.normal(size=(2, 1)), np.ones(3))
+    lambda rng: (rng.normal(size=(3,)), rng.uniform(0.5, 2, (3,))),
+    lambda rng: (rng.normal(size=(2, 1)), np.ones(3)),
 )
-divide_no_nan.cases(lambda rng: (np.array([1.0, 2.0]), np.array([0.0, 4.0])), gradient=False)
+divide_no_nan.cases(lambda rng: (np.array([1.0, 2.0, np.inf]), np.array([0.0, 4.0, 0.0])), gradient=False)
+
+# ---- powers
 
 
-@op(type="FloorDiv", node_name="floordiv", differentiable=False, partial=True, reference=lambda x, y: np.floor(x / y).astype(x.dtype))
-def floordiv(x, y):
-    """The largest integer not above x / y. Integers divided by zero raise InvalidArgumentError."""
-    _check_divisor("floordiv", y)
-    return x // y
+def _power_by_logarithm(x, y):
+    if x.dtype.kind == "f":
+        return np.exp(y * np.log(x))
+    return np.array([int(a) ** int(b) for a, b in zip(x, y, strict=True)])
 
 
-floordiv.shape(broadcasts)
-floordiv.cases(
-    lambda rng: (np.array([-7.5, 7.5, 6.0]), np.array([2.0, 2.0, -4.0])),
-    lambda rng: (np.array([-7, 7, 6], np.int32), np.array([2], np.int32)),
-)
+@op(type="Pow", holomorphic=True, reference=_power_by_logarithm)
+def pow(x, y):
+    """x to the power of y, element by element. The gradient by y is zero where x is not positive.
 
-
-def _check_divisor(name, y):
-    if y.dtype.kind in "iu" and not y.all():
-        raise InvalidArgumentError(f"{name}: integer division by zero.", expected="a divisor other than 0", got=0)
-
-
-@op(type="TruncateDiv", differentiable=False, reference=lambda x, y: np.trunc(x / y).astype(x.dtype))
-def truncatediv(x, y):
-    """x / y rounded towards zero. Integers divided by zero raise InvalidArgumentError."""
-    _check_divisor("truncatediv", y)
-    if x.dtype.kind not in "iu":
-        return array_module(x, y).trunc(x / y)
-    quotient = abs(x) // abs(y)
-    return array_module(x, y).where((x < 0) != (y < 0), -quotient, quotient)
-
-
-truncatediv.shape(broadcasts)
-truncatediv.cases(
-    lambda rng: (np.array([-7, 7, 6], np.int32), np.array([2, -2, 4], np.int32)), lambda rng: (np.array([-7.5]), np.array([2.0]))
-)
-
-
-@op(type="FloorMod", node_name="FloorMod", partial=True, reference=lambda x, y: x - np.floor(x / y).astype(x.dtype) * y)
-def mod(x, y):
-    """x - floor(x / y) * y: the remainder with the sign of y."""
-    _check_divisor("mod", y)
-    return x % y
-
-
-mod.shape(broadcasts)
-
-
-@mod.vjp
-def _(g, z, x, y):
-    return g, -g * floordiv(x, y)
-
-
-mod.cases(
-    lambda rng: (np.array([-7.5, 7.5, 6.1]), np.array([2.0, 2.0, -4.0])),
-    lambda rng: (np.array([-7, 7, 6], np.int32), np.array([2], np.int32)),
-)
-
-
-@op(type="Pow", holomorphic=True, reference=lambda x, y: np.exp(y * np.log(x)) if x.dtype.kind == "f" else np.array([int(a) ** int(b) for a, b in zip(x, y, strict=True)]))
-def pow_(x, y):
-    """x to the power of y, element by element. The gradient by y is zero where x is not positive."""
+    Raises InvalidArgumentError for integers to a negative power.
+    """
+    if y.dtype.kind == "i" and (y < 0).any():
+        raise InvalidArgumentError("pow: integers to a negative power.", expected="powers >= 0", got=int(y.min()))
     return x**y
 
 
-pow_.shape(broadcasts)
+pow.shape(broadcasts)
 
 
-@pow_.vjp
+@pow.vjp
 def _(g, z, x, y):
-    positive = x > 0.0
-    log_x = log(where(positive, x, x * 0.0 + 1.0))
-    return g * y * pow_(x, y - 1.0), g * where(positive, z * log_x, z * 0.0)
+    positive = greater(x, 0.0)
+    log_x = where_v2(positive, log(where_v2(positive, x, 1.0)), 0.0)
+    return g * multiply_no_nan(pow(x, y - 1.0), y), g * multiply_no_nan(z, log_x)
 
 
-pow_.cases(
-    lambda rng: (rng.uniform(0.5, 2, (3, 4)), rng.normal(size=(3, 4))), lambda rng: (rng.uniform(0.5, 2, (3, 4)), np.array(2.5))
+pow.cases(
+    lambda rng: (rng.uniform(0.5, 2, (3, 4)), rng.normal(size=(3, 4))),
+    lambda rng: (rng.uniform(0.5, 2, (3, 4)), np.array(2.5)),
+    lambda rng: (rng.uniform(0.5, 2, (2,)), rng.normal(size=(2, 2))),
+    lambda rng: (np.zeros((0, 2)), np.ones((1, 2))),
 )
-pow_.cases(lambda rng: (np.array([2, 3], np.int32), np.array([3, 2], np.int32)), gradient=False)
+pow.cases(lambda rng: (np.array([2, 3], np.int32), np.array([3, 2], np.int32)), gradient=False)
+
+# ---- the larger and the smaller
 
 
 def _extreme(name, type, compare):
-    """maximum or minimum: the gradient goes to the larger (smaller) input, where equal to x."""
+    """maximum or minimum: the gradient goes to the larger (smaller) input, to x where they are equal."""
 
     def kernel(x, y):
         return getattr(array_module(x, y), name)(x, y)
 
     kernel.__name__ = name
     kernel.__doc__ = f"The {name} of x and y, element by element; NaN where one of them is."
-    made = op(kernel, type=type, partial=True, reference=lambda x, y: np.where(compare(x, y), x, y))
+    made = op(
+        kernel,
+        type=type,
+        partial=True,
+        exact=True,
+        holomorphic=True,
+        reference=lambda x, y: np.where(compare(x, y), x, y),
+    )
     made.shape(broadcasts)
 
-    def rule(g, z, x, y):
+    @made.vjp
+    def _(g, z, x, y):
         mine = compare(x, y)
-        nothing = g * 0.0
-        return where(mine, g, nothing), where(mine, nothing, g)
+        return where_v2(mine, g, 0.0), where_v2(mine, 0.0, g)
 
-    made.vjp(rule)
     made.cases(
         lambda rng: (rng.normal(size=(3, 4)), rng.normal(size=(3, 4))),
         lambda rng: (rng.normal(size=(3, 1)), rng.normal(size=(2,))),
@@ -298,30 +259,103 @@ maximum = _extreme("maximum", "Maximum", lambda x, y: x >= y)
 minimum = _extreme("minimum", "Minimum", lambda x, y: x <= y)
 
 
-def squared_difference(x, y, name=None):
-    """(x - y) ** 2, element by element."""
-    difference = subtract(x, y)
-    return multiply(difference, difference, name=name or "SquaredDifference")
-
-
 def clip_by_value(t, clip_value_min, clip_value_max, name=None):
-    """`t` with each element moved to the nearer limit where it is outside; no gradient flows there."""
-    return maximum(minimum(t, clip_value_max), clip_value_min, name=name or "clip_by_value")
+    """`t`, each element moved to the nearer limit where it is outside; no gradient flows there."""
+    with name_scope(name, "clip_by_value", [t]) as scope:
+        return maximum(minimum(t, clip_value_max), clip_value_min, name=scope)
 
 
-def _operator(method, function, swapped=None):
-    """Let Python's `method` call `function`; the node is named after the operator, as in TensorFlow."""
-    name = method.strip("_")
-    OPERATORS[method] = lambda self, *others: function(self, *others, name=name)
-    if swapped:
-        OPERATORS[swapped] = lambda self, other: function(other, self, name=name)
+def saturate_cast(value, dtype, name=None):
+    """`value` in another dtype, moved to its nearest limit where it is outside."""
+    value, dtype = as_tensor(value), numpy_dtype(dtype)
+    with name_scope(name, "saturate_cast", [value]) as scope:
+        low, high = _limits(value.spec.dtype, dtype)
+        return cast_(clip_by_value(value, low, high, name="clamp"), dtype=dtype, name=scope)
 
 
-_operator("__add__", add, "__radd__")
-_operator("__sub__", subtract, "__rsub__")
-_operator("__mul__", multiply, "__rmul__")
-_operator("__truediv__", truediv, "__rtruediv__")
-_operator("__floordiv__", floordiv, "__rfloordiv__")
-_operator("__mod__", mod, "__rmod__")
-_operator("__pow__", pow_, "__rpow__")
-OPERATORS["__neg__"] = lambda x: negative(x)
+def _limits(own, other):
+    """The smallest and the largest number that both dtypes hold, in dtype `own`."""
+    mine, others = as_dtype(own), as_dtype(other)
+    low, high = max(mine.min, others.min), min(mine.max, others.max)
+    low, high = np.array(low, own), np.array(high, own)
+    if own.kind == "f" and other.kind in "iu":  # the nearest float may lie outside of the integers
+        low = low if int(low) >= others.min else np.nextafter(low, own.type(0))
+        high = high if int(high) <= others.max else np.nextafter(high, own.type(0))
+    return low, high
+
+
+@op(holomorphic=True, reference=lambda x, y: x * x - 2 * x * y + y * y)
+def squared_difference(x, y):
+    """(x - y) ** 2, element by element."""
+    return (x - y) * (x - y)
+
+
+squared_difference.shape(broadcasts)
+
+
+@squared_difference.vjp
+def _(g, z, x, y):
+    pulled = g * 2.0 * (x - y)
+    return pulled, -pulled
+
+
+squared_difference.cases(
+    lambda rng: (rng.normal(size=(3, 1)), rng.normal(size=(3, 4))), lambda rng: (np.zeros((0, 2)), np.ones((1, 2)))
+)
+
+
+# ---- many tensors
+
+
+@op(holomorphic=True, type="AddN", reference=lambda *xs: np.stack(xs).sum(0))
+def add_n(*inputs):
+    """The sum of tensors of one shape."""
+    total = inputs[0].astype(accumulator(inputs[0].dtype))
+    for x in inputs[1:]:
+        total = total + x
+    return total.astype(inputs[0].dtype)
+
+
+@add_n.shape
+def _(*inputs):
+    shape = inputs[0].shape
+    for x in inputs[1:]:
+        shape = merge(shape, x.shape)
+    return Spec(shape, inputs[0].dtype)
+
+
+@add_n.vjp
+def _(g, y, *inputs):
+    return [g] * len(inputs)
+
+
+add_n.cases(
+    lambda rng: [rng.normal(size=(3, 4)) for _ in range(3)],
+    lambda rng: [rng.normal(size=(2,))],
+    lambda rng: [np.zeros((0, 2))] * 2,
+)
+add_n.rejects("not compatible", lambda rng: (np.zeros((2, 3)), np.zeros((2, 4))))
+
+
+def accumulate_n(inputs, shape=None, tensor_dtype=None, name=None):
+    """The sum of a list of tensors, of static `shape` and of dtype `tensor_dtype` if these are given."""
+    inputs = [as_tensor(x, tensor_dtype) for x in inputs]
+    total = add_n(*inputs, name=name)
+    total.set_shape(shape)
+    return total
+
+
+# ---- Python's operators, their nodes named as in TensorFlow
+
+
+def operator_of(name, function):
+    """Let Python's operator `name` call `function`; the node is named after the operator."""
+    OPERATORS[f"__{name}__"] = lambda x, y: function(x, y, name=name)
+    OPERATORS[f"__r{name}__"] = lambda x, y: function(y, x, name=name)
+
+
+operator_of("add", add)
+operator_of("sub", subtract)
+operator_of("mul", multiply)
+operator_of("truediv", truediv)
+operator_of("pow", pow)

@@ -10,8 +10,8 @@ import numpy as np
 from npslim.backend import array_module
 from npslim.errors import InvalidArgumentError, ShapeError
 from npslim.op import as_tensor, op
-from npslim.ops.elementwise import divide_no_nan, maximum, multiply, pow_, squared_difference
-from npslim.ops.functions import rsqrt, square
+from npslim.ops.elementwise import divide_no_nan, maximum, multiply, pow, squared_difference
+from npslim.ops.functions import negative, rsqrt, square
 from npslim.ops.logic import cast
 from npslim.ops.reduce import reduce_mean, reduce_sum
 from npslim.ops.shape import ones_like, size, squeeze, zeros_like
@@ -91,7 +91,7 @@ def _(g, y, value, bias, *, data_format):
 
 @op(holomorphic=True)
 def bias_add_grad(g, *, data_format=None):
-    """The sum over all dimensions but that of channels: `[n, ..., c]` to `[c]`. The gradient of `bias_add` by the bias."""
+    """The sum over all dimensions but that of channels, `[n, ..., c]` to `[c]`: the gradient by a bias."""
     return g.sum(axis=_other_axes(g.ndim, data_format))
 
 
@@ -121,9 +121,9 @@ def _moments(x, data_format):
 def fused_batch_norm(x, scale, offset, mean=None, variance=None, *, epsilon=1e-3, data_format=None, is_training=True):
     """Batch normalization (Ioffe and Szegedy, 2015): `(x - mean) / sqrt(variance + epsilon) * scale + offset`.
 
-    x: `[n, ..., c]`, or `[n, c, ...]` for data_format "NCHW"; the others `[c]`. Returns (y, mean, variance). If
-    `is_training`, mean and variance are those of the batch, and the variance that is returned is the unbiased one, divided by
-    n - 1: what moving averages take. Otherwise they are the inputs. Raises ShapeError if c differs.
+    x: `[n, ..., c]`, or `[n, c, ...]` for data_format "NCHW"; the others `[c]`. Returns (y, mean, variance).
+    If `is_training`, mean and variance are those of the batch, and the variance that is returned is the unbiased one,
+    divided by n - 1: what moving averages take. Otherwise they are the inputs. Raises ShapeError if c differs.
     """
     if is_training:
         mean, variance, n = _moments(x, data_format)
@@ -171,7 +171,7 @@ def _(gs, ys, x, scale, offset, *moments, epsilon, data_format, is_training):
 
 
 class _Channels:
-    """Sums over all dimensions of `x` but that of channels, and back: for gradient rules, where even the rank is unknown."""
+    """Sums over all dimensions of `x` but that of channels, and back: for rules, where the rank may be unknown."""
 
     def __init__(self, x, vector, data_format):
         self.x, self.data_format = x, data_format
@@ -194,7 +194,8 @@ class _Channels:
 def fused_batch_norm_grad(g, x, scale, *, epsilon=1e-3, data_format=None):
     """The gradients of `fused_batch_norm` in training by x, scale and offset, for the cotangent `g`.
 
-    With X the normalized x and means over a channel: g_x = scale / sqrt(variance + epsilon) * (g - mean(g) - X mean(g X)).
+    With X the normalized x, means over a channel, and s = scale / sqrt(variance + epsilon):
+    g_x = s (g - mean(g) - X mean(g X)), g_scale = sum(g X), g_offset = sum(g).
     """
     mean, variance, n = _moments(x, data_format)
     inverse = 1 / array_module(x).sqrt(variance + epsilon)
@@ -274,7 +275,7 @@ def _(input, *, depth_radius):
 @local_response_normalization.vjp
 def _(g, y, input, *, depth_radius, bias, alpha, beta):
     total = sum_of_near(square(input), radius=depth_radius) * alpha + bias
-    direct = g * pow_(total, -beta)
+    direct = g * pow(total, -beta)
     return direct - input * sum_of_near(g * y / total, radius=depth_radius) * (2.0 * alpha * beta)
 
 
@@ -298,8 +299,8 @@ def _(g, y, x, *, radius):
 def moments(x, axes, shift=None, name=None, keep_dims=None, keepdims=None):
     """(mean, variance) over `axes`, a list of dimensions; with keep_dims they stay, of size 1. `shift` is not used.
 
-    The variance is computed from the differences to the mean, so it does not cancel out. float16 is averaged in float32.
-    Unlike TensorFlow's, the rule for its gradient does not leave the mean out, so that derivatives of any order are right.
+    The variance is computed from the differences to the mean, so nothing cancels out. float16 is averaged in float32.
+    TensorFlow stops the gradient at that mean, which is right for the first derivative only; it flows here.
     """
     with name_scope(name, "moments", [x]):
         x = as_tensor(x)
@@ -312,7 +313,7 @@ def moments(x, axes, shift=None, name=None, keep_dims=None, keepdims=None):
 
 
 def weighted_moments(x, axes, frequency_weights, name=None, keep_dims=None, keepdims=None):
-    """(mean, variance) over `axes` where each element counts as often as `frequency_weights`, which broadcasts with x, says."""
+    """(mean, variance) over `axes`, each element counted as often as `frequency_weights`, broadcast, says."""
     with name_scope(name, "weighted_moments", [x, frequency_weights]):
         x = as_tensor(x)
         weights = as_tensor(frequency_weights)
@@ -328,7 +329,10 @@ def weighted_moments(x, axes, frequency_weights, name=None, keep_dims=None, keep
 
 
 def batch_normalization(x, mean, variance, offset, scale, variance_epsilon, name=None):
-    """`(x - mean) / sqrt(variance + variance_epsilon) * scale + offset`; all broadcast with x; scale and offset may be None."""
+    """`(x - mean) / sqrt(variance + variance_epsilon) * scale + offset`; each of these broadcasts with x.
+
+    Without scale (None) it counts as 1, without offset as 0.
+    """
     with name_scope(name, "batchnorm", [x, mean, variance, scale, offset]):
         x = as_tensor(x)
         mean, variance, offset, scale = (

@@ -82,9 +82,10 @@ def _maximum_family(n, name, type):
         pool, name,
         f"""The maximum of each window of `[n, {sizes}, c]`; NaN where the window holds one.
 
-        ksize, strides, dilations: a number, one for each spatial dimension, or one for each dimension of `x`. padding:
-        "SAME", "VALID", or pairs (before, after) for each dimension of `x`. data_format: where the channels are, last if
-        None. The gradient goes to the first of equal elements. Raises ShapeError if a window is larger than the input.
+        ksize, strides, dilations: a number, one for each spatial dimension, or one for each dimension of `x`.
+        padding: "SAME", "VALID", or pairs (before, after) for each dimension of `x`.
+        data_format: where the channels are, last if None. The gradient goes to the first of equal elements.
+        Raises ShapeError if a window is larger than the input.
         """,
     )  # fmt: skip
     _named(
@@ -145,8 +146,8 @@ def _average_family(n, name, type):
         pool, name,
         f"""The mean of each window of `[n, {sizes}, c]`; at a border, of its elements that are inside.
 
-        ksize, strides, dilations: a number, one for each spatial dimension, or one for each dimension of `x`. padding:
-        "SAME" or "VALID". data_format: where the channels are, last if None.
+        ksize, strides, dilations: a number, one for each spatial dimension, or one for each dimension of `x`.
+        padding: "SAME" or "VALID". data_format: where the channels are, last if None.
         Raises ShapeError if a window is larger than the input.
         """,
     )  # fmt: skip
@@ -205,6 +206,8 @@ avg_pool2d, avg_pool2d_grad = _average_family(2, "avg_pool2d", "AvgPool")
 avg_pool3d, avg_pool3d_grad = _average_family(3, "avg_pool3d", "AvgPool3D")
 
 
+INT64 = np.dtype(np.int64)
+
 # ---- TensorFlow's functions made of them
 
 
@@ -242,14 +245,15 @@ def _of_height_one(function, default_name, x, ksize, strides, padding, data_form
     with name_scope(name, default_name, [x]) as scope:
         lift = Lift(data_format)
         y = function(
-            expand_dims(x, axis=lift.axis), ksize=lift(ksize, "ksize"), strides=lift(strides, "strides"), padding=padding,
-            data_format=lift.data_format, dilations=lift(dilations, "dilations"), name=scope,
+            expand_dims(x, axis=lift.axis), ksize=lift(ksize, "ksize"), strides=lift(strides, "strides"),
+            padding=padding, data_format=lift.data_format, dilations=lift(dilations, "dilations"), name=scope,
         )  # fmt: skip
         return squeeze(y, axis=(lift.axis,))
 
 
 def pool(
-    input, window_shape, pooling_type, padding, dilation_rate=None, strides=None, name=None, data_format=None, dilations=None
+    input, window_shape, pooling_type, padding, dilation_rate=None, strides=None, name=None, data_format=None,
+    dilations=None,
 ):  # fmt: skip
     """The maximum ("MAX") or mean ("AVG") of windows, over as many dimensions, 1 to 3, as `window_shape` has numbers.
 
@@ -273,11 +277,11 @@ def pool(
 
 @op(type="MaxPoolWithArgmax")
 def max_pool_with_argmax(
-    input, *, ksize, strides, padding, data_format=None, output_dtype=np.dtype(np.int64), include_batch_in_index=False
+    input, *, ksize, strides, padding, data_format=None, output_dtype=INT64, include_batch_in_index=False
 ):
-    """The maximum of each window of `[n, h, w, c]`, and where it is: `(y * w + x) * c + channel`, the first of equal ones.
+    """The maximum of each window of `[n, h, w, c]`, and its place: the index `(y * w + x) * c + channel`.
 
-    include_batch_in_index: count from the start of the batch, not of the example. The other arguments are `max_pool2d`'s.
+    include_batch_in_index: count from the start of the batch, not of the example. The rest is as in `max_pool2d`.
     """
     slide = _sliding(2, ksize, strides, padding, data_format, 1)
     xp, x = array_module(input), slide.channels_last(input)

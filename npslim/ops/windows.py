@@ -21,7 +21,8 @@ FORMATS = {1: ("NWC", "NCW"), 2: ("NHWC", "NCHW"), 3: ("NDHWC", "NCDHW")}
 class Sliding:
     """How windows of `kernel` elements slide over the spatial dimensions: a tuple of a number for each of them.
 
-    padding: "SAME" (zeros around, as many results as steps fit into the size), "VALID" (none), or pairs (before, after).
+    padding: "SAME" (zeros around, a window for each step that begins in the input), "VALID" (none), or pairs
+    (before, after).
     """
 
     kernel: tuple
@@ -61,7 +62,7 @@ class Sliding:
         return [(total // 2, total - total // 2) for total in totals]
 
     def split(self, shape):
-        """(n, sizes, c) of a shape in the caller's order; all None for an unknown one. Raises ShapeError for another rank."""
+        """(n, sizes, c) of a shape in the caller's order, None if unknown. Raises ShapeError for another rank."""
         rank = len(self.kernel) + 2
         if shape is None:
             return None, (None,) * (rank - 2), None
@@ -158,7 +159,7 @@ def windows(x, slide):
 
 
 def overlap_add(blocks, sizes, slide):
-    """The adjoint of `windows` after `padded`: `blocks` `[n, *out, *kernel, c]` added up where they lie in `[n, *sizes, c]`."""
+    """The adjoint of `windows` after `padded`: `[n, *out, *kernel, c]` added up where they lie in `[n, *sizes, c]`."""
     d = len(sizes)
     out, pads = blocks.shape[1 : d + 1], slide.pads(sizes)
     outer = [before + size + after for size, (before, after) in zip(sizes, pads, strict=True)]

@@ -1,0 +1,196 @@
+"""SAVE. A Saver writes a session's variables into one HDF5 file a step, and reads them back.
+
+The file's layout is `hdf5.py`'s and the way it gets to the disk `checkpoint_files.py`'s: a crash at any instant leaves the last
+good checkpoint. Beside the variables a checkpoint keeps how often each random node has drawn, so a run that is resumed
+goes on with the same bits.
+
+before: optimizers.py   next: ops/conv.py
+"""
+
+import difflib
+import os
+
+import numpy as np
+
+from npslim import checkpoint_files as files
+from npslim.errors import ArgumentTypeError, InvalidArgumentError, NotFoundError, ShapeError
+from npslim.hdf5 import Reader
+from npslim.log import logger
+from npslim.spec import compatible, show_shape
+from npslim.variables import Variable, global_variables
+
+
+class Saver:
+    """Saves and restores variables.
+
+    var_list: a list of variables, or {name in the checkpoint: variable}; all global variables at the time of use if None.
+    reshape: restore a value of another shape with as many elements. max_to_keep: how many checkpoints stay, all for None
+    or 0. The other arguments are accepted for old programs.
+    """
+
+    def __init__(
+        self,
+        var_list=None,
+        reshape=False,
+        sharded=False,
+        max_to_keep=5,
+        keep_checkpoint_every_n_hours=10000.0,
+        name=None,
+        restore_sequentially=False,
+        saver_def=None,
+        builder=None,
+        defer_build=False,
+        allow_empty=False,
+        write_version=None,
+        pad_step_number=False,
+        save_relative_paths=False,
+        filename=None,
+    ):
+        self._var_list = var_list
+        self._reshape = reshape
+        self.max_to_keep = max_to_keep or 0
+        self._kept = []
+        if not allow_empty and not self.variables():
+            raise InvalidArgumentError("No variables to save.", expected="at least one variable", got="none")
+
+    def variables(self):
+        """{name in the checkpoint: variable}. Raises ValueError if two have one name."""
+        listed = global_variables() if self._var_list is None else self._var_list
+        if isinstance(listed, dict):
+            return dict(listed)
+        named = {}
+        for var in listed:
+            if not isinstance(var, Variable):
+                raise ArgumentTypeError("Only variables can be saved.", expected="a Variable", got=repr(var))
+            if named.setdefault(var.op.name, var) is not var:
+                raise InvalidArgumentError("At least two variables have the same name.", got=var.op.name)
+        return named
+
+    # ---- saving
+
+    def save(
+        self,
+        sess,
+        save_path,
+        global_step=None,
+        latest_filename=None,
+        meta_graph_suffix="meta",
+        write_meta_graph=True,
+        write_state=True,
+        strip_default_attrs=False,
+        save_debug_info=False,
+    ):
+        """Write `<save_path>[-<global_step>].h5`; returns its path without the ending, which `restore` takes.
+
+        global_step: a number, or a tensor or variable. The file is complete and verified before it gets its name; older
+        ones beyond max_to_keep are deleted after that. Raises CheckpointWriteError, and FailedPreconditionError for a
+        variable without a value; the checkpoint before is intact then.
+        """
+        variables = self.variables()
+        step = self._step(sess, global_step)
+        prefix = save_path if step is None else f"{save_path}-{step}"
+        values = dict(zip(variables, sess.run(list(variables.values())), strict=True))
+        meta = {"step": step, "draws": sess.store.draws, "entropy": sess.store.entropy}
+        files.save(prefix, {name: np.asarray(value) for name, value in values.items()}, meta)
+        if write_state:
+            self._keep(prefix, latest_filename)
+        return prefix
+
+    @staticmethod
+    def _step(sess, global_step):
+        if global_step is None or isinstance(global_step, int | np.integer):
+            return None if global_step is None else int(global_step)
+        return int(sess.run(global_step))
+
+    def _keep(self, prefix, latest_filename):
+        """Note `prefix` in the state file, then delete what is beyond max_to_keep."""
+        self._kept = [p for p in self._kept if p != prefix] + [prefix]
+        dropped = self._kept[: -self.max_to_keep] if self.max_to_keep else []
+        self._kept = self._kept[len(dropped) :]
+        files.write_state(os.path.dirname(prefix), prefix, self._kept, latest_filename or "checkpoint")
+        for old in dropped:
+            files.remove(old)
+
+    @property
+    def last_checkpoints(self):
+        """The prefixes of the checkpoints that are kept, oldest first."""
+        return list(self._kept)
+
+    def set_last_checkpoints(self, last_checkpoints):
+        """Say which checkpoints count for max_to_keep."""
+        self._kept = list(last_checkpoints)
+
+    def recover_last_checkpoints(self, checkpoint_paths):
+        """Count those of `checkpoint_paths` that exist for max_to_keep."""
+        self._kept = [p for p in checkpoint_paths if checkpoint_exists(p)]
+
+    # ---- restoring
+
+    def restore(self, sess, save_path):
+        """Set the variables to the values in `save_path` (a prefix or a file): all of them, or none.
+
+        Raises NotFoundError for a missing file or missing variables, ShapeError for other shapes, with a table of what does
+        not fit; DataLossError for a damaged file.
+        """
+        if not save_path:
+            raise InvalidArgumentError("There is no checkpoint to restore.", expected="a path", got=repr(save_path))
+        variables = self.variables()
+        with Reader(files.path_of(save_path)) as reader:
+            self._check(reader, variables, save_path)
+            values = {name: self._read(reader, name, var) for name, var in variables.items()}
+            meta = reader.meta
+        for name, var in variables.items():
+            var.load(values[name], sess)
+        if self._var_list is None:
+            sess.store.draws.update({str(k): int(v) for k, v in (meta.get("draws") or {}).items()})
+            sess.store.entropy = meta.get("entropy", sess.store.entropy)
+        logger.debug("restored %d variables from %s", len(variables), save_path)
+
+    def _read(self, reader, name, var):
+        value = reader.read(name)
+        return value.reshape(var.spec.shape) if self._reshape else value
+
+    def _check(self, reader, variables, save_path):
+        """One error with a table of all variables that the checkpoint cannot give."""
+        rows, missing = [], False
+        names = set(reader.names())
+        for name, var in variables.items():
+            if name not in names:
+                missing = True
+                rows.append(f"{name}: not in the checkpoint{_nearest(name, names)}")
+            elif reader.dtype(name) != var.spec.dtype:
+                rows.append(f"{name}: {reader.dtype(name)} in the checkpoint, {var.spec.dtype} in the graph")
+            elif not self._fits(reader.shape(name), var.spec.shape):
+                rows.append(f"{name}: {show_shape(reader.shape(name))} in the checkpoint, {show_shape(var.spec.shape)} in the graph")
+        if rows:
+            kind = NotFoundError if missing else ShapeError
+            raise kind(
+                f"{save_path} does not fit the variables of the graph.", expected=f"{len(variables)} variables",
+                got="\n".join(rows), hint="Saver(var_list) restores some of them, or under other names",
+            )  # fmt: skip
+
+    def _fits(self, found, wanted):
+        if self._reshape and wanted is not None and None not in wanted:
+            return np.prod(found) == np.prod(wanted)
+        return compatible(found, wanted)
+
+
+def _nearest(name, names):
+    near = difflib.get_close_matches(name, names, n=1)
+    return f" (nearest: {near[0]})" if near else ""
+
+
+def latest_checkpoint(checkpoint_dir, latest_filename=None):
+    """The prefix of the newest checkpoint in a folder that can be read, or None."""
+    return files.latest(checkpoint_dir, latest_filename or "checkpoint")
+
+
+def checkpoint_exists(checkpoint_prefix):
+    """True if there is a checkpoint of that prefix."""
+    return os.path.isfile(files.path_of(checkpoint_prefix))
+
+
+def checkpoint_step(checkpoint_prefix):
+    """The step that a checkpoint was saved at, or None."""
+    return files.step_of(checkpoint_prefix)
+

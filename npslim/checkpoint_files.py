@@ -1,0 +1,181 @@
+"""How checkpoints get to the disk, and which one is the latest.
+
+Save: a temporary file in the same folder -> written, fsync -> opened again and verified -> renamed -> the folder fsynced ->
+the state file `checkpoint` the same way (TensorFlow's text form, names relative to the folder) -> only then are old ones
+deleted, and temporary files of dead writers swept. So at any instant the folder holds a complete checkpoint, and a state file
+that names one or is ignored.
+
+A checkpoint is named by its prefix, `model.ckpt-10`; the file is `model.ckpt-10.h5`. Both are accepted everywhere.
+"""
+
+import contextlib
+import os
+import re
+import secrets
+import socket
+import zlib
+
+from npslim import _io
+from npslim.errors import CheckpointWriteError, OpError
+from npslim.hdf5 import Reader, encode
+from npslim.log import logger
+
+ENDING = ".h5"
+_STEP = re.compile(r"-(\d+)$")
+_TEMPORARY = re.compile(r"\.(?P<host>[0-9a-f]{8})-(?P<pid>\d+)-[0-9a-f]{8}\.tmp$")
+
+
+def prefix_of(path):
+    """The prefix of a checkpoint, given that or its file."""
+    path = os.fspath(path)
+    return path.removesuffix(ENDING)
+
+
+def path_of(prefix):
+    """The file of a checkpoint, given that or its prefix."""
+    return prefix_of(prefix) + ENDING
+
+
+def step_of(prefix):
+    """The number at the end of a prefix, or None."""
+    found = _STEP.search(prefix_of(prefix))
+    return int(found.group(1)) if found else None
+
+
+def save(prefix, tensors, meta):
+    """Write a checkpoint of `tensors`, {name: array}. Raises CheckpointWriteError; what was there before is intact then."""
+    folder = os.path.dirname(os.fspath(prefix)) or "."
+    os.makedirs(folder, exist_ok=True)
+    image = encode(tensors, meta)
+    _replace(path_of(prefix), image, verify=lambda path: _verify(path))
+
+
+def _verify(path):
+    with Reader(path) as reader:
+        reader.verify()
+
+
+def write_state(folder, latest_prefix, prefixes, name="checkpoint"):
+    """Write the state file: the latest checkpoint and all that are kept, by names relative to the folder."""
+    folder = folder or "."
+    lines = [f'model_checkpoint_path: "{_relative(latest_prefix, folder)}"']
+    lines += [f'all_model_checkpoint_paths: "{_relative(prefix, folder)}"' for prefix in prefixes]
+    _replace(os.path.join(folder, name), ("\n".join(lines) + "\n").encode())
+    sweep(folder)
+
+
+def _relative(prefix, folder):
+    text = os.path.relpath(prefix_of(prefix), folder)
+    return text.replace("\\", "\\\\").replace('"', '\\"')
+
+
+def read_state(folder, name="checkpoint"):
+    """(latest prefix, all prefixes) of a state file, or None if it is missing or garbled. Foreign folders are not followed."""
+    try:
+        with open(os.path.join(folder, name), encoding="utf-8") as file:
+            text = file.read(1 << 20)
+    except (OSError, UnicodeDecodeError):
+        return None
+    found = re.findall(r'^\s*(model_checkpoint_path|all_model_checkpoint_paths):\s*"((?:[^"\\]|\\.)*)"\s*$', text, re.M)
+    paths = [(key, os.path.join(folder, os.path.basename(re.sub(r"\\(.)", r"\1", value)))) for key, value in found]
+    latest = [path for key, path in paths if key == "model_checkpoint_path"]
+    return (latest[0], [path for key, path in paths if key != "model_checkpoint_path"]) if latest else None
+
+
+def latest(folder, name="checkpoint"):
+    """The prefix of the newest good checkpoint in `folder`: the one the state file names, else the highest step that
+    verifies; None if there is none."""
+    folder = os.fspath(folder)
+    state = read_state(folder, name)
+    if state is not None and _opens(path_of(state[0])):
+        return prefix_of(state[0])
+    for prefix in reversed(all_in(folder)):
+        try:
+            _verify(path_of(prefix))
+        except (OpError, OSError) as error:
+            logger.warning("passing over %s: %s", path_of(prefix), str(error).split("\n")[0])
+        else:
+            return prefix
+    return None
+
+
+def _opens(path):
+    try:
+        with Reader(path):
+            return True
+    except (OpError, OSError):
+        return False
+
+
+def all_in(folder):
+    """The prefixes of the checkpoints in `folder` that carry a step, by rising step."""
+    try:
+        names = os.listdir(folder)
+    except OSError:
+        return []
+    prefixes = [prefix_of(os.path.join(folder, name)) for name in names if name.endswith(ENDING)]
+    return sorted((p for p in prefixes if step_of(p) is not None), key=lambda p: (step_of(p), p))
+
+
+def remove(prefix):
+    """Delete a checkpoint."""
+    _io.remove(path_of(prefix))
+
+
+# ---- replacing a file at once
+
+
+def _temporary(path):
+    return f"{path}.{_host()}-{os.getpid()}-{secrets.token_hex(4)}.tmp"
+
+
+def _host():
+    return f"{zlib.crc32(socket.gethostname().encode()):08x}"
+
+
+def _replace(path, data, verify=None):
+    """Put `data` under the name `path`, all of it or not at all. Raises CheckpointWriteError."""
+    folder, temporary = os.path.dirname(path) or ".", _temporary(path)
+    try:
+        _write_new(temporary, data)
+        if verify is not None:
+            verify(temporary)
+        _io.rename(temporary, path)
+        _io.fsync_folder(folder)
+    except (OSError, OpError) as error:
+        with contextlib.suppress(OSError):
+            _io.remove(temporary)
+        free = _io.free_bytes(folder)
+        raise CheckpointWriteError(
+            f"{path} could not be written: {error}", expected=f"room for {len(data)} bytes",
+            got="unknown free space" if free is None else f"{free} bytes free", hint="the checkpoint before it is intact",
+        ) from error  # fmt: skip
+
+
+def _write_new(path, data):
+    fd = _io.create(path)
+    try:
+        _io.write(fd, data, path)
+        _io.fsync(fd, path)
+    except BaseException:
+        os.close(fd)
+        raise
+    _io.close(fd, path)
+
+
+def sweep(folder):
+    """Delete the temporary files that writers of this machine have left behind and that run no longer."""
+    for name in os.listdir(folder):
+        found = _TEMPORARY.search(name)
+        if found and found["host"] == _host() and not _alive(int(found["pid"])):
+            _io.remove(os.path.join(folder, name))
+
+
+def _alive(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
