@@ -11,7 +11,7 @@ from npslim.backend import array_module
 from npslim.errors import InvalidArgumentError, ShapeError
 from npslim.op import as_tensor, op
 from npslim.ops.elementwise import divide_no_nan, maximum, multiply, pow, squared_difference
-from npslim.ops.functions import negative, rsqrt, square
+from npslim.ops.functions import rsqrt, square
 from npslim.ops.logic import cast
 from npslim.ops.reduce import reduce_mean, reduce_sum
 from npslim.ops.shape import ones_like, size, squeeze, zeros_like
