@@ -1,5 +1,9 @@
 """Pooling: look at every window, take its maximum or its mean.
 
+TensorFlow's CPU kernels do not agree with each other at the edges. Here a maximum hands its gradient to the first of
+equal elements in any number of dimensions (TensorFlow in three: to each of them), NaN and -infinity come through
+(TensorFlow in two: they may turn into the next or the lowest number), and padding is never negative.
+
 before: windows.py, conv.py   next: normalize.py
 """
 
