@@ -1,7 +1,8 @@
 """Every file operation of a save, in one place, so that tests can make each of them fail.
 
 `faults(plan)` installs a function that is called before each operation with (number, operation, path) and may raise, or
-kill the process. Interrupted system calls (EINTR) are tried again by Python itself (PEP 475), and here for injected ones.
+kill the process. Interrupted system calls (EINTR) are tried again by Python itself (PEP 475), and here for injected
+ones.
 """
 
 import contextlib

@@ -1,8 +1,8 @@
 """SAVE. A Saver writes a session's variables into one HDF5 file a step, and reads them back.
 
-The file's layout is `hdf5.py`'s and the way it gets to the disk `checkpoint_files.py`'s: a crash at any instant leaves the last
-good checkpoint. Beside the variables a checkpoint keeps how often each random node has drawn, so a run that is resumed
-goes on with the same bits.
+The file's layout is `hdf5.py`'s and the way it gets to the disk `checkpoint_files.py`'s: a crash at any instant leaves
+the last good checkpoint. Beside the variables a checkpoint keeps how often each random node has drawn, so a run that is
+resumed goes on with the same bits.
 
 before: optimizers.py   next: ops/conv.py
 """
@@ -23,9 +23,9 @@ from npslim.variables import Variable, global_variables
 class Saver:
     """Saves and restores variables.
 
-    var_list: a list of variables, or {name in the checkpoint: variable}; all global variables at the time of use if None.
-    reshape: restore a value of another shape with as many elements. max_to_keep: how many checkpoints stay, all for None
-    or 0. The other arguments are accepted for old programs.
+    var_list: a list of variables, or {name in the checkpoint: variable}; all global variables at the time of use if
+    None. reshape: restore a value of another shape with as many elements. max_to_keep: how many checkpoints stay, all
+    for None or 0. The other arguments are accepted for old programs.
     """
 
     def __init__(
@@ -129,8 +129,8 @@ class Saver:
     def restore(self, sess, save_path):
         """Set the variables to the values in `save_path` (a prefix or a file): all of them, or none.
 
-        Raises NotFoundError for a missing file or missing variables, ShapeError for other shapes, with a table of what does
-        not fit; DataLossError for a damaged file.
+        Raises NotFoundError for a missing file or missing variables, ShapeError for other shapes, with a table of what
+        does not fit; DataLossError for a damaged file.
         """
         if not save_path:
             raise InvalidArgumentError("There is no checkpoint to restore.", expected="a path", got=repr(save_path))
@@ -161,7 +161,8 @@ class Saver:
             elif reader.dtype(name) != var.spec.dtype:
                 rows.append(f"{name}: {reader.dtype(name)} in the checkpoint, {var.spec.dtype} in the graph")
             elif not self._fits(reader.shape(name), var.spec.shape):
-                rows.append(f"{name}: {show_shape(reader.shape(name))} in the checkpoint, {show_shape(var.spec.shape)} in the graph")
+                found, wanted = show_shape(reader.shape(name)), show_shape(var.spec.shape)
+                rows.append(f"{name}: {found} in the checkpoint, {wanted} in the graph")
         if rows:
             kind = NotFoundError if missing else ShapeError
             raise kind(
@@ -193,4 +194,3 @@ def checkpoint_exists(checkpoint_prefix):
 def checkpoint_step(checkpoint_prefix):
     """The step that a checkpoint was saved at, or None."""
     return files.step_of(checkpoint_prefix)
-

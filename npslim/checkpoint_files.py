@@ -1,9 +1,9 @@
 """How checkpoints get to the disk, and which one is the latest.
 
-Save: a temporary file in the same folder -> written, fsync -> opened again and verified -> renamed -> the folder fsynced ->
-the state file `checkpoint` the same way (TensorFlow's text form, names relative to the folder) -> only then are old ones
-deleted, and temporary files of dead writers swept. So at any instant the folder holds a complete checkpoint, and a state file
-that names one or is ignored.
+Save: a temporary file in the same folder -> written, fsync -> opened again and verified -> renamed -> the folder
+fsynced -> the state file `checkpoint` the same way (TensorFlow's text form, names relative to the folder) -> only then
+are old ones deleted, and temporary files of dead writers swept. So at any instant the folder holds a complete
+checkpoint, and a state file that names one or is ignored.
 
 A checkpoint is named by its prefix, `model.ckpt-10`; the file is `model.ckpt-10.h5`. Both are accepted everywhere.
 """
@@ -43,7 +43,9 @@ def step_of(prefix):
 
 
 def save(prefix, tensors, meta):
-    """Write a checkpoint of `tensors`, {name: array}. Raises CheckpointWriteError; what was there before is intact then."""
+    """Write a checkpoint of `tensors`, {name: array}. Raises CheckpointWriteError; what was there before is intact
+    then.
+    """
     folder = os.path.dirname(os.fspath(prefix)) or "."
     os.makedirs(folder, exist_ok=True)
     image = encode(tensors, meta)
@@ -70,7 +72,9 @@ def _relative(prefix, folder):
 
 
 def read_state(folder, name="checkpoint"):
-    """(latest prefix, all prefixes) of a state file, or None if it is missing or garbled. Foreign folders are not followed."""
+    """(latest prefix, all prefixes) of a state file, or None if it is missing or garbled. Foreign folders are not
+    followed.
+    """
     try:
         with open(os.path.join(folder, name), encoding="utf-8") as file:
             text = file.read(1 << 20)
@@ -148,7 +152,8 @@ def _replace(path, data, verify=None):
         free = _io.free_bytes(folder)
         raise CheckpointWriteError(
             f"{path} could not be written: {error}", expected=f"room for {len(data)} bytes",
-            got="unknown free space" if free is None else f"{free} bytes free", hint="the checkpoint before it is intact",
+            got="unknown free space" if free is None else f"{free} bytes free",
+            hint="the checkpoint before it is intact",
         ) from error  # fmt: skip
 
 

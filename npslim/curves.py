@@ -18,12 +18,19 @@ def draw_curves(curves, path, title=""):
         figure_module = importlib.import_module("matplotlib.figure")
     except ImportError:
         return _draw_svg(curves, path + ".svg", title)
-    figure = figure_module.Figure(figsize=(WIDTH / 100, HEIGHT / 100 * max(len(curves), 1)), dpi=150, layout="constrained")
+    figure = figure_module.Figure(
+        figsize=(WIDTH / 100, HEIGHT / 100 * max(len(curves), 1)), dpi=150, layout="constrained"
+    )
     if title:
         figure.suptitle(title)
     for i, (name, points) in enumerate(curves.items()):
         panel = figure.add_subplot(len(curves), 1, i + 1)
-        panel.plot(*zip(*points, strict=True), color=COLOURS[i % len(COLOURS)], linewidth=1.2, marker="." if len(points) < 30 else "")
+        panel.plot(
+            *zip(*points, strict=True),
+            color=COLOURS[i % len(COLOURS)],
+            linewidth=1.2,
+            marker="." if len(points) < 30 else "",
+        )
         panel.set(xlabel="step", ylabel=name)
         panel.grid(alpha=0.3)
     figure.savefig(path + ".png")
@@ -33,11 +40,11 @@ def draw_curves(curves, path, title=""):
 def _draw_svg(curves, path, title):
     panels = [_panel(name, points, i) for i, (name, points) in enumerate(curves.items())]
     height = HEIGHT * max(len(panels), 1) + 30
+    size = f'width="{WIDTH}" height="{height}"'
     text = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" font-family="sans-serif" font-size="11">'
-        f'<rect width="100%" height="100%" fill="white"/><text x="{MARGIN}" y="20" font-size="14">{html.escape(title)}</text>'
-        + "".join(panels)
-        + "</svg>\n"
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="sans-serif" font-size="11">'
+        '<rect width="100%" height="100%" fill="white"/>'
+        f'<text x="{MARGIN}" y="20" font-size="14">{html.escape(title)}</text>' + "".join(panels) + "</svg>\n"
     )
     temporary = path + ".new"
     with open(temporary, "w", encoding="utf-8") as file:
@@ -64,6 +71,7 @@ def _panel(name, points, i):
         f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="1.3"/>'
         f'<text x="{left - 4}" y="{top + 8}" text-anchor="end">{high:.4g}</text>'
         f'<text x="{left - 4}" y="{bottom}" text-anchor="end">{low:.4g}</text>'
-        f'<text x="{left}" y="{bottom + 14}">{first}</text><text x="{right}" y="{bottom + 14}" text-anchor="end">{last}</text>'
+        f'<text x="{left}" y="{bottom + 14}">{first}</text>'
+        f'<text x="{right}" y="{bottom + 14}" text-anchor="end">{last}</text>'
         f'<text x="{left + 6}" y="{top + 14}" fill="{colour}">{html.escape(name)}</text>'
     )

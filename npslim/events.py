@@ -24,8 +24,8 @@ class NoWriter:
 
 
 class Writer(NoWriter):
-    """Writes named numbers of a step to `<folder>/scalars.csv` (step, seconds since the epoch, name, value), and to an event
-    file if tensorboardX is installed."""
+    """Writes named numbers of a step to `<folder>/scalars.csv` (step, seconds since the epoch, name, value), and to an
+    event file if tensorboardX is installed."""
 
     def __init__(self, folder):
         os.makedirs(folder, exist_ok=True)

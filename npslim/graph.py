@@ -8,6 +8,7 @@ before: spec.py   next: op.py
 """
 
 import contextlib
+import difflib
 import os
 import re
 import sys
@@ -171,7 +172,8 @@ class Node:
     """One application of an op: inputs, attributes, outputs, a unique name, and the user's line that made it."""
 
     __slots__ = (
-        "graph", "index", "op", "name", "inputs", "attrs", "outputs", "control_inputs", "device", "frame", "__weakref__",
+        "graph", "index", "op", "name", "inputs", "attrs", "outputs", "control_inputs", "device", "frame",
+        "__weakref__",
     )  # fmt: skip
 
     def __init__(self, graph, op, name, inputs, attrs, control_inputs, device, frame):
@@ -254,6 +256,8 @@ class Graph:
         """Append a node named `name` (already unique) with one output for each of `specs`."""
         with self.lock:
             self._check_not_finalized()
+            if name in self._by_name:
+                raise ScopeError(f"Duplicate node name in graph: {name!r}.", hint="a name without '/' at its end is made unique")
             scope = self._scope
             node = Node(self, op, name, inputs, attrs, scope.controls, scope.device, scope.frame or user_frame())
             node.outputs = tuple(Tensor(node, i, spec) for i, spec in enumerate(specs))
@@ -313,8 +317,6 @@ class Graph:
         return found
 
     def _nearest(self, name):
-        import difflib
-
         near = difflib.get_close_matches(name, self._by_name, n=3)
         return f"nearest: {', '.join(near)}" if near else None
 
@@ -483,7 +485,9 @@ class Graph:
             _defaults.graphs.remove(self)
 
     def __getstate__(self):
-        raise GraphError("A graph cannot be pickled.", hint="define it again, and restore its variables from a checkpoint")
+        raise GraphError(
+            "A graph cannot be pickled.", hint="define it again, and restore its variables from a checkpoint"
+        )
 
     def __repr__(self):
         return f"<Graph of {len(self.nodes)} nodes>"

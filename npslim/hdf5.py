@@ -1,15 +1,16 @@
 """The layout of a checkpoint: ordinary HDF5, with an index of our own in front of it.
 
-A variable `conv1/weights` is the dataset `/conv1/weights/:value`: a leaf of its own, because `conv1/weights` and its slot
-`conv1/weights/Momentum` cannot both be HDF5 paths. Datasets are contiguous, little-endian, without filters, so each is one run
-of bytes in the file. The *user block*, which HDF5 leaves to applications, holds
+A variable `conv1/weights` is the dataset `/conv1/weights/:value`: a leaf of its own, because `conv1/weights` and its
+slot `conv1/weights/Momentum` cannot both be HDF5 paths. Datasets are contiguous, little-endian, without filters, so
+each is one run of bytes in the file. The *user block*, which HDF5 leaves to applications, holds
 
     8 bytes   "NPSLIM1\\n"
     8 bytes   length of the index, little-endian
     4 bytes   CRC-32 of the index
     index     JSON: {"tensors": {name: [dtype, shape, offset, nbytes, crc32]}, "meta": {...}}
 
-npslim reads its own files by that index and never hands them to the C library, which cannot be trusted with damaged files.
+npslim reads its own files by that index and never hands them to the C library, which cannot be trusted with damaged
+files.
 """
 
 import io
@@ -31,7 +32,9 @@ STRING = "string"
 
 
 def encode(tensors, meta):
-    """The bytes of a checkpoint of `tensors`, {name: array}, and `meta`, anything that JSON holds. Same state, same bytes."""
+    """The bytes of a checkpoint of `tensors`, {name: array}, and `meta`, anything that JSON holds. Same state, same
+    bytes.
+    """
     arrays = {name: storable(name, tensors[name]) for name in sorted(tensors)}
     block = _block_size(_index(arrays, {name: 1 << 50 for name in arrays}, meta))
     buffer = io.BytesIO()
@@ -71,7 +74,13 @@ def _add(file, name, data):
 def _index(arrays, offsets, meta):
     """The user block's contents."""
     rows = {
-        name: [kind, list(shape), offsets[name], data.nbytes, zlib.crc32(data.reshape(-1).view(np.uint8) if data.nbytes else b"")]
+        name: [
+            kind,
+            list(shape),
+            offsets[name],
+            data.nbytes,
+            zlib.crc32(data.reshape(-1).view(np.uint8) if data.nbytes else b""),
+        ]
         for name, (kind, shape, data) in arrays.items()
     }
     text = json.dumps({"tensors": rows, "meta": meta}, sort_keys=True, separators=(",", ":")).encode()
@@ -88,7 +97,8 @@ def _block_size(header):
 class Reader:
     """Reads a checkpoint by its index; a context manager. Every byte of a tensor is covered by a CRC that is checked.
 
-    Raises NotFoundError for a missing file, DataLossError for a damaged one, InvalidArgumentError for another kind of file.
+    Raises NotFoundError for a missing file, DataLossError for a damaged one, InvalidArgumentError for another kind of
+    file.
     """
 
     def __init__(self, path):
@@ -126,11 +136,15 @@ class Reader:
         data = np.empty(nbytes, np.uint8)
         self._file.seek(offset)
         if self._file.readinto(memoryview(data)) != nbytes:
-            raise self._damaged(f"tensor {name} is cut off", f"{nbytes} bytes at offset {offset}", f"a file of {self.size}")
+            raise self._damaged(
+                f"tensor {name} is cut off", f"{nbytes} bytes at offset {offset}", f"a file of {self.size}"
+            )
         found = zlib.crc32(data)
         if found != crc:
-            raise self._damaged(f"tensor {name} at offset {offset} has another CRC-32", f"{crc:#010x}", f"{found:#010x}")
-        if dtype == object:
+            raise self._damaged(
+                f"tensor {name} at offset {offset} has another CRC-32", f"{crc:#010x}", f"{found:#010x}"
+            )
+        if dtype.kind == "O":
             return self._strings(name, data, shape)
         return data.view(dtype).reshape(shape) if nbytes else np.empty(shape, dtype)
 
@@ -153,7 +167,9 @@ class Reader:
 
     def _row(self, name):
         if name not in self._rows:
-            raise NotFoundError(f"{self.path} has no tensor {name!r}.", expected=f"one of {len(self._rows)} names", got=name)
+            raise NotFoundError(
+                f"{self.path} has no tensor {name!r}.", expected=f"one of {len(self._rows)} names", got=name
+            )
         return self._rows[name]
 
     def _damaged(self, what, expected, got):
@@ -163,7 +179,9 @@ class Reader:
         start = self._file.read(HEADER)
         if start[: len(MAGIC)] != MAGIC:
             raise InvalidArgumentError(
-                f"{self.path} is not a checkpoint of npslim.", expected=f"{MAGIC!r} at its beginning", got=repr(start[: len(MAGIC)])
+                f"{self.path} is not a checkpoint of npslim.",
+                expected=f"{MAGIC!r} at its beginning",
+                got=repr(start[: len(MAGIC)]),
             )
         if len(start) < HEADER:
             raise self._damaged("its header is cut off", f"{HEADER} bytes", f"{len(start)} bytes")
@@ -175,7 +193,11 @@ class Reader:
             raise self._damaged("its index has another CRC-32", f"{crc:#010x}", f"{zlib.crc32(text):#010x}")
         try:
             index = json.loads(text)
-            if not isinstance(index, dict) or not isinstance(index.get("tensors"), dict) or not isinstance(index.get("meta"), dict):
+            if (
+                not isinstance(index, dict)
+                or not isinstance(index.get("tensors"), dict)
+                or not isinstance(index.get("meta"), dict)
+            ):
                 raise ValueError("not the parts of an index")
         except (ValueError, RecursionError) as error:
             raise self._damaged("its index cannot be read", "JSON with tensors and meta", str(error)[:100]) from None
@@ -185,10 +207,14 @@ class Reader:
         """(dtype, shape, offset, nbytes, crc), every number checked against the file before anything is allocated."""
         whole = isinstance(row, list) and len(row) == 5 and isinstance(row[0], str) and isinstance(row[1], list)
         numbers = [*row[1], *row[2:]] if whole else [None]
-        if any(type(n) is not int or n < 0 for n in numbers):
-            raise self._damaged(f"the index of tensor {name} is malformed", "[dtype, shape, offset, nbytes, crc32]", repr(row)[:100])
+        if any(not isinstance(n, int) or isinstance(n, bool) or n < 0 for n in numbers):
+            raise self._damaged(
+                f"the index of tensor {name} is malformed", "[dtype, shape, offset, nbytes, crc32]", repr(row)[:100]
+            )
         kind, shape, offset, nbytes, crc = row
-        if kind != STRING and (len(kind) > 4 or kind[:1] not in "<|" or kind[1:2] not in "biufc" or not kind[2:].isdigit()):
+        if kind != STRING and (
+            len(kind) > 4 or kind[:1] not in "<|" or kind[1:2] not in "biufc" or not kind[2:].isdigit()
+        ):
             raise self._damaged(f"tensor {name} has an unknown dtype", "numbers, booleans or strings", repr(kind)[:40])
         try:
             dtype = np.dtype(object) if kind == STRING else np.dtype(kind)
@@ -199,9 +225,13 @@ class Reader:
             count *= size
         least = count * (8 if kind == STRING else dtype.itemsize)
         if len(shape) > 32 or nbytes < least or (kind != STRING and nbytes != least):
-            raise self._damaged(f"the size of tensor {name} is wrong", f"{least} bytes for {kind} {shape[:8]}", f"{nbytes} bytes")
+            raise self._damaged(
+                f"the size of tensor {name} is wrong", f"{least} bytes for {kind} {shape[:8]}", f"{nbytes} bytes"
+            )
         if offset + nbytes > self.size:
-            raise self._damaged(f"tensor {name} is cut off", f"{nbytes} bytes at offset {offset}", f"a file of {self.size} bytes")
+            raise self._damaged(
+                f"tensor {name} is cut off", f"{nbytes} bytes at offset {offset}", f"a file of {self.size} bytes"
+            )
         return dtype, tuple(shape), offset, nbytes, crc
 
     def _check_overlap(self):
@@ -214,7 +244,9 @@ class Reader:
         count = int(np.prod(shape, dtype=np.int64))
         lengths = data[: 8 * count].view("<u8").tolist()
         if sum(lengths) != data.nbytes - 8 * count:
-            raise self._damaged(f"the strings of tensor {name} do not add up", f"{data.nbytes - 8 * count} bytes", sum(lengths))
+            raise self._damaged(
+                f"the strings of tensor {name} do not add up", f"{data.nbytes - 8 * count} bytes", sum(lengths)
+            )
         text, found, at = data[8 * count :].tobytes(), np.empty(count, object), 0
         for i, length in enumerate(lengths):
             found[i] = text[at : at + length]
@@ -230,5 +262,7 @@ def _open_regular(path):
         raise NotFoundError(f"There is no checkpoint {path}.", expected="a file", got="nothing of that name") from None
     if not stat.S_ISREG(os.fstat(fd).st_mode):
         os.close(fd)
-        raise InvalidArgumentError(f"{path} is no ordinary file.", expected="a checkpoint", got="a folder, pipe or device")
+        raise InvalidArgumentError(
+            f"{path} is no ordinary file.", expected="a checkpoint", got="a folder, pipe or device"
+        )
     return os.fdopen(fd, "rb")

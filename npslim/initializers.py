@@ -36,7 +36,7 @@ class Zeros(Initializer):
         self.dtype = dtype
 
     def value(self, shape, dtype):
-        return fill(shape, dtype.type(0) if dtype != object else b"", name="zeros")
+        return fill(shape, b"" if dtype.kind == "O" else dtype.type(0), name="zeros")
 
 
 class Ones(Initializer):
@@ -100,7 +100,8 @@ class TruncatedNormal(RandomNormal):
 class VarianceScaling(Initializer):
     """Variance `scale / n`, where n is the fan in, the fan out or their mean.
 
-    mode: "fan_in", "fan_out" or "fan_avg". distribution: "truncated_normal" (or "normal"), "untruncated_normal", "uniform".
+    mode: "fan_in", "fan_out" or "fan_avg". distribution: "truncated_normal" (or "normal"), "untruncated_normal",
+    "uniform".
     """
 
     def __init__(self, scale=1.0, mode="fan_in", distribution="truncated_normal", seed=None, dtype=float32):
@@ -176,7 +177,8 @@ def variance_scaling_initializer(factor=2.0, mode="FAN_IN", uniform=False, seed=
     """An initializer that keeps the scale of activations: variance `factor / n` (He et al., 2015, by default).
 
     mode: n is "FAN_IN", "FAN_OUT" or "FAN_AVG". uniform: in +-sqrt(3 factor / n); else normal with variance
-    1.3 factor / n, truncated, which makes up for the truncation. Raises TypeError for an unknown mode or no float dtype.
+    1.3 factor / n, truncated, which makes up for the truncation. Raises TypeError for an unknown mode or no float
+    dtype.
     """
     if not as_dtype(dtype).is_floating:
         raise DTypeError("Cannot create an initializer for a type that is not floating.", expected="a float", got=dtype)

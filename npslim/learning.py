@@ -1,4 +1,4 @@
-"""Training: `create_train_op` ties a loss to an optimizer, `train` runs the loop, saves, and takes up where it stopped."""
+"""Training: `create_train_op` ties a loss to an optimizer; `train` runs the loop, saves, and resumes."""
 
 import os
 import time
@@ -48,7 +48,9 @@ def multiply_gradients(grads_and_vars, gradient_multipliers):
     Raises ValueError for no list, no dictionary, an empty dictionary, or a multiplier of a gradient that is None.
     """
     if not isinstance(grads_and_vars, list):
-        raise InvalidArgumentError("`grads_and_vars` must be a list.", expected="a list", got=type(grads_and_vars).__name__)
+        raise InvalidArgumentError(
+            "`grads_and_vars` must be a list.", expected="a list", got=type(grads_and_vars).__name__
+        )
     if not isinstance(gradient_multipliers, dict) or not gradient_multipliers:
         raise InvalidArgumentError(
             "`gradient_multipliers` must be a dictionary that is not empty.", expected="{variable: factor}",
@@ -86,9 +88,9 @@ def create_train_op(
 ):
     """A tensor that makes one training step when it is run, and gives the loss.
 
-    total_loss: a scalar. global_step: a variable, made if not given; None for none. update_ops: run before the step; the
-    collection UPDATE_OPS unless given, since moving averages live there. variables_to_train: all trainable ones unless
-    given. clip_gradient_norm: the largest L2 norm of each gradient, 0 for no limit. gradient_multipliers: see
+    total_loss: a scalar. global_step: a variable, made if not given; None for none. update_ops: run before the step;
+    the collection UPDATE_OPS unless given, since moving averages live there. variables_to_train: all trainable ones
+    unless given. clip_gradient_norm: the largest L2 norm of each gradient, 0 for no limit. gradient_multipliers: see
     `multiply_gradients`. check_numerics: a loss that is not finite raises.
     """
     if global_step is _USE_GLOBAL_STEP:
@@ -139,7 +141,9 @@ def _check_trainable(variables):
     for var in variables:
         if var not in trainable:
             raise InvalidArgumentError(
-                "A variable that is to be trained is not trainable.", expected="a member of TRAINABLE_VARIABLES", got=var
+                "A variable that is to be trained is not trainable.",
+                expected="a member of TRAINABLE_VARIABLES",
+                got=var,
             )
 
 
@@ -188,8 +192,8 @@ def train(
     """Train until `number_of_steps` of the global step, saving to `logdir`; returns the last loss.
 
     train_op: from `create_train_op`. logdir: a folder, made if missing; a checkpoint in it is taken up; None saves
-    nothing. train_step_fn: `f(session, train_op, global_step, kwargs)` gives (loss, stop). init_fn: `f(session)`, called
-    after a fresh start, not after a restore. saver: a Saver, all global variables unless given.
+    nothing. train_step_fn: `f(session, train_op, global_step, kwargs)` gives (loss, stop). init_fn: `f(session)`,
+    called after a fresh start, not after a restore. saver: a Saver, all global variables unless given.
     Ends when an input runs out (OutOfRangeError). Raises ValueError for an empty list of train ops or a negative
     number_of_steps.
     """

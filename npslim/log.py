@@ -18,7 +18,9 @@ class _ToStandardError(logging.StreamHandler):
         return sys.stderr
 
     def handle(self, record):
-        return logging.getLogger().handlers or super().handle(record)  # a program with handlers of its own shows it once
+        return logging.getLogger().handlers or super().handle(
+            record
+        )  # a program with handlers of its own shows it once
 
 
 if not logger.handlers:

@@ -1,7 +1,7 @@
 """Losses: each returns a scalar, the weighted mean over the elements that count, and adds it to the collection LOSSES.
 
-weights: a number, or a tensor that broadcasts to the loss's elements from the left; a weight of zero leaves its elements
-out of the mean as well as out of the sum.
+weights: a number, or a tensor that broadcasts to the loss's elements from the left; a weight of zero leaves its
+elements out of the mean as well as out of the sum.
 """
 
 from npslim.dtypes import float32
@@ -77,10 +77,13 @@ def _broadcastable(losses, weights):
     if len(shape) > 1 and shape[-1] == 1 and len(shape) > rank:
         weights = squeeze(weights, axis=[-1])
         shape = shape[:-1]
-    fits = len(shape) <= rank and all(w in (1, None) or compatible((w,), (x,)) for w, x in zip(shape, losses.spec.shape, strict=False))
+    fits = len(shape) <= rank and all(
+        w in (1, None) or compatible((w,), (x,)) for w, x in zip(shape, losses.spec.shape, strict=False)
+    )
     if not fits:
         raise ShapeError(
-            "The weights do not broadcast to the losses.", expected=f"the first sizes of {show_shape(losses.spec.shape)}",
+            "The weights do not broadcast to the losses.",
+            expected=f"the first sizes of {show_shape(losses.spec.shape)}",
             got=show_shape(shape), made_at=user_line(),
         )  # fmt: skip
     for _ in range(rank - len(shape) if shape else 0):
@@ -136,4 +139,3 @@ def sigmoid_cross_entropy(logits, multi_class_labels, weights=1.0, label_smoothi
             labels = labels * (1 - label_smoothing) + 0.5 * label_smoothing
         losses = sigmoid_cross_entropy_with_logits(labels, logits, name="xentropy")
         return compute_weighted_loss(losses, weights)
-

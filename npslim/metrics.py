@@ -1,7 +1,7 @@
 """Streaming metrics: each is (value, update), two tensors over local variables that count.
 
-`update` takes in a batch and gives the value with it; `value` is the value so far. Sums are kept in float64 and counts as
-integers or float64: TensorFlow's float32 counters stop at 2**24.
+`update` takes in a batch and gives the value with it; `value` is the value so far. Sums are kept in float64 and counts
+as integers or float64: TensorFlow's float32 counters stop at 2**24.
 """
 
 import numpy as np

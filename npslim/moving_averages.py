@@ -30,5 +30,3 @@ def _debiased(variable, value, rate, scope, in_model):
     new_biased = biased.assign_sub((as_tensor(biased) - value) * rate, name=scope + "biased")
     new_step = local_step.assign_add(1.0)
     return variable.assign(new_biased / (1.0 - power(1.0 - rate, new_step)))
-
-

@@ -58,7 +58,7 @@ class Op:
 
     type, node_name   TensorFlow's name for the op, and for a node that is given no name
     reference         the same function by another algorithm, for the tests; takes the arrays and the attributes
-    alike             inputs that must have one dtype: True for all (but `host` ones), or a tuple of their names
+    alike             inputs that must have one dtype: True for all (but `host` ones and `refs`), or a tuple of names
     shape_only        inputs of which the kernel reads only shape and dtype
     host              inputs that the kernel reads as Python numbers: they stay on the host
     refs              inputs that are state (a variable's cell), not values
@@ -155,9 +155,11 @@ class Op:
         return node.outputs[0] if single else node.outputs if node.outputs else node
 
     def _bind(self, args, attrs):
-        """Inputs, attributes and name. All may be given by name, and attributes and name follow the inputs by position."""
+        """Inputs, attributes and name: all may be given by name; attributes and name may follow the inputs by position."""
         if self.variadic and args and isinstance(args[0], list | tuple):
-            places = dict(zip((*self.defaults, "name"), args[1:], strict=False))  # all inputs in one list, as in TensorFlow
+            places = dict(
+                zip((*self.defaults, "name"), args[1:], strict=False)
+            )  # all inputs in one list, as in TensorFlow
             args, attrs = args[0], {**attrs, **places}
         if self.variadic and not args:
             raise ArgumentTypeError(f"{self.name}: there are no inputs.", expected="at least one tensor", got="none")
@@ -196,12 +198,14 @@ class Op:
 
     def _as_tensors(self, inputs, graph, node_name):
         names = [self.parameter(i) for i in range(len(inputs))]
-        group = names if self.alike is True else self.alike
-        group = [i for i, n in enumerate(names) if n in group and n not in self.host + self.refs]
+        group = set(names) - set(self.host + self.refs) if self.alike is True else self.alike
+        group = [i for i, n in enumerate(names) if n in group]
         shared = self._shared_dtype([inputs[i] for i in group])
         with graph_as_default(graph), graph.name_scope(node_name + "/"):
             tensors = [
-                as_tensor(x, shared if i in group else None, name=n if not self.variadic else f"{n}_{i}", ref=n in self.refs)
+                as_tensor(
+                    x, shared if i in group else None, name=n if not self.variadic else f"{n}_{i}", ref=n in self.refs
+                )
                 for i, (x, n) in enumerate(zip(inputs, names, strict=True))
             ]
         if len({tensors[i].spec.dtype for i in group}) > 1:
@@ -222,9 +226,11 @@ class Op:
                 if isinstance(x, kind):
                     return x.spec.dtype if isinstance(x, Tensor) else numpy_dtype(x.dtype)
         flat = [x for x in inputs if x is not None]
-        return np.result_type(*(default_array(x).dtype for x in flat)) if len(flat) > 1 and not any(
-            contains_tensor(x) for x in flat
-        ) else None
+        return (
+            np.result_type(*(default_array(x).dtype for x in flat))
+            if len(flat) > 1 and not any(contains_tensor(x) for x in flat)
+            else None
+        )
 
     def infer(self, specs, attrs, tensors=()):
         """The output's Spec (or a tuple of them) by the shape rule, its errors naming this op, the inputs, the line."""
@@ -341,7 +347,10 @@ def floats(x, *others):
     """The output is like the first input, which must be floating or complex."""
     if x.dtype.kind not in "fc":
         raise DTypeError(
-            "The input is not floating.", expected="a floating dtype", got=as_dtype(x.dtype).name, hint="cast(x, float32) converts"
+            "The input is not floating.",
+            expected="a floating dtype",
+            got=as_dtype(x.dtype).name,
+            hint="cast(x, float32) converts",
         )
     return same(x)
 
@@ -421,7 +430,7 @@ def _(*, value):
 
 
 def default_array(value, narrow=True):
-    """`value` as an array of TensorFlow's default dtypes: float32 and int32 for Python's numbers, unless not `narrow`."""
+    """`value` as an array; `narrow`: of TensorFlow's default dtypes, float32 and int32, for Python's numbers."""
     if isinstance(value, np.ndarray | np.generic):
         array = np.asarray(value)
     else:
@@ -432,7 +441,9 @@ def default_array(value, narrow=True):
             fits = array.size == 0 or (array.max() < 2**31 and array.min() >= -(2**31))
             array = array.astype(np.int32) if fits else array
     if array.dtype.kind in "US":
-        array = np.array([x.encode() if isinstance(x, str) else bytes(x) for x in array.ravel()], object).reshape(array.shape)
+        array = np.array([x.encode() if isinstance(x, str) else bytes(x) for x in array.ravel()], object).reshape(
+            array.shape
+        )
     return array
 
 
@@ -465,11 +476,15 @@ def as_array(value, dtype=None):
     dtype = numpy_dtype(dtype)
     lossy = {"b": "b", "i": "biu", "u": "biu", "f": "biuf", "c": "biufc"}.get(dtype.kind, "OSU")
     is_array = isinstance(value, np.ndarray | np.generic)
-    if (array.dtype.kind not in lossy and array.size and not (is_array and array.dtype.kind != "O" and dtype.kind != "O")) or (
-        array.dtype.kind == "b" and dtype.kind != "b" and not is_array
-    ):
+    if (
+        array.dtype.kind not in lossy
+        and array.size
+        and not (is_array and array.dtype.kind != "O" and dtype.kind != "O")
+    ) or (array.dtype.kind == "b" and dtype.kind != "b" and not is_array):
         raise DTypeError(
-            "The value does not fit the dtype.", expected=as_dtype(dtype).name, got=f"{str(value)[:100]} ({array.dtype})"
+            "The value does not fit the dtype.",
+            expected=as_dtype(dtype).name,
+            got=f"{str(value)[:100]} ({array.dtype})",
         )
     return array.astype(dtype)
 
@@ -499,12 +514,16 @@ def as_tensor(value, dtype=None, name=None, ref=False):
         return value
     if isinstance(value, TensorShape):
         if not value.is_fully_defined():
-            raise ShapeError("A shape with unknown sizes is no tensor.", got=value, hint="shape(x) gives it at run time")
+            raise ShapeError(
+                "A shape with unknown sizes is no tensor.", got=value, hint="shape(x) gives it at run time"
+            )
         value = np.array(value.as_list(), np.int32 if dtype is None else numpy_dtype(dtype))
     if contains_tensor(value):
         return _stacked(value, dtype, name)
     if isinstance(value, list | tuple):
-        value = [int(v) if hasattr(v, "value") else v for v in value] if any(hasattr(v, "value") for v in value) else value
+        value = (
+            [int(v) if hasattr(v, "value") else v for v in value] if any(hasattr(v, "value") for v in value) else value
+        )
     return constant(value=_frozen(as_array(value, dtype)), name=name or "Const")
 
 

@@ -53,7 +53,9 @@ class Bar(Lines):
 
 
 def progress(total, start=0, unit="step", file=None):
-    """What shows the progress of a loop that goes on from `start` to `total`; a context manager with `update(step, ...)`."""
+    """What shows the progress of a loop that goes on from `start` to `total`; a context manager with `update(step,
+    ...)`.
+    """
     file = file or sys.stderr
     if getattr(file, "isatty", lambda: False)():
         try:

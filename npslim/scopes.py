@@ -11,6 +11,8 @@ import difflib
 import functools
 import inspect
 import threading
+import types
+from collections.abc import Mapping
 
 from npslim.errors import ArgumentTypeError, ScopeError
 from npslim.graph import get_default_graph
@@ -18,7 +20,7 @@ from npslim.graph import get_default_graph
 # ---- arg_scope
 
 _scoped = {}  # key -> the parameters of the function, and whether it takes any others
-_current = contextvars.ContextVar("arg_scope", default={})
+_current = contextvars.ContextVar("arg_scope", default=types.MappingProxyType({}))
 
 
 def arg_scope_func_key(op):
@@ -71,10 +73,12 @@ def arg_scope(list_ops_or_scope, **kwargs):
     Raises ScopeError (a ValueError) for a function that is not decorated with `add_arg_scope`, and for an argument
     that one of the functions does not have. TF-Slim finds the latter only when the function is called.
     """
-    if isinstance(list_ops_or_scope, dict):
+    if isinstance(list_ops_or_scope, Mapping):
         if kwargs:
             raise ScopeError(
-                "A scope that is entered again takes no further arguments.", expected="arg_scope(scope)", got=sorted(kwargs)
+                "A scope that is entered again takes no further arguments.",
+                expected="arg_scope(scope)",
+                got=sorted(kwargs),
             )
         scope = dict(list_ops_or_scope)
     else:

@@ -145,7 +145,9 @@ def _explain(error, node, inputs):
     if isinstance(error, OpError):
         error.op = error.op or node
     shown = ", ".join(
-        f"{t.name} {value.dtype} {show_shape(value.shape)}" if hasattr(value, "shape") else f"{t.name} {type(value).__name__}"
+        f"{t.name} {value.dtype} {show_shape(value.shape)}"
+        if hasattr(value, "shape")
+        else f"{t.name} {type(value).__name__}"
         for t, value in zip(node.inputs, inputs, strict=True)
     )
     error.add_note(f"  node     {node.name} ({node.type})\n  made at  {node.made_at}\n  inputs   {shown or '-'}")
@@ -199,7 +201,9 @@ class Session:
         return self._plans[key]
 
     def explain(self, fetches, feed_dict=None):
-        """The plan of `run(fetches, feed_dict)` as text, one line a step. Nothing is run; the feeds' values are not used."""
+        """The plan of `run(fetches, feed_dict)` as text, one line a step. Nothing is run; the feeds' values are not
+        used.
+        """
         leaves = []
         self._flatten(fetches, leaves)
         fed = tuple(self._feed_tensor(key) for key, _ in _feed_items(feed_dict))
@@ -263,7 +267,9 @@ class Session:
             )  # fmt: skip
         value = to_host(value)
         try:
-            array = value if isinstance(value, np.ndarray) and value.dtype == spec.dtype else as_array(value, spec.dtype)
+            array = (
+                value if isinstance(value, np.ndarray) and value.dtype == spec.dtype else as_array(value, spec.dtype)
+            )
         except (DTypeError, ArgumentTypeError, InvalidArgumentError) as error:
             kind = type(error) if isinstance(error, TypeError) else InvalidArgumentError
             raise kind(
@@ -388,5 +394,3 @@ def _feed_items(feed_dict):
             yield from zip(key, value, strict=True)
         else:
             yield key, value
-
-

@@ -35,8 +35,8 @@ class Variable(Operators):
     """State that a session keeps between runs.
 
     initial_value: a tensor, an array, or a function without arguments that returns one. collections: where the variable
-    is put, GLOBAL_VARIABLES unless given; TRAINABLE_VARIABLES besides if `trainable`. validate_shape: False if the shape
-    may change. Raises ValueError for an initial value of unknown shape (unless validate_shape is False).
+    is put, GLOBAL_VARIABLES unless given; TRAINABLE_VARIABLES besides if `trainable`. validate_shape: False if the
+    shape may change. Raises ValueError for an initial value of unknown shape (unless validate_shape is False).
     """
 
     def __init__(
@@ -420,21 +420,30 @@ def model_variable(
     return variable(
         name, shape=shape, dtype=dtype, initializer=initializer, regularizer=regularizer, trainable=trainable,
         collections=collections, caching_device=caching_device, device=device, partitioner=partitioner,
-        custom_getter=custom_getter, use_resource=use_resource, synchronization=synchronization, aggregation=aggregation,
+        custom_getter=custom_getter, use_resource=use_resource, synchronization=synchronization,
+        aggregation=aggregation,
     )  # fmt: skip
 
 
 def local_variable(initial_value, validate_shape=True, name=None, use_resource=None):
     """A variable that is not saved and not trained: in LOCAL_VARIABLES."""
     return Variable(
-        initial_value, trainable=False, collections=[GraphKeys.LOCAL_VARIABLES], validate_shape=validate_shape, name=name
+        initial_value,
+        trainable=False,
+        collections=[GraphKeys.LOCAL_VARIABLES],
+        validate_shape=validate_shape,
+        name=name,
     )
 
 
 def global_variable(initial_value, validate_shape=True, name=None, use_resource=None):
     """A variable that is saved and not trained: in GLOBAL_VARIABLES."""
     return Variable(
-        initial_value, trainable=False, collections=[GraphKeys.GLOBAL_VARIABLES], validate_shape=validate_shape, name=name
+        initial_value,
+        trainable=False,
+        collections=[GraphKeys.GLOBAL_VARIABLES],
+        validate_shape=validate_shape,
+        name=name,
     )
 
 
@@ -654,5 +663,3 @@ def assert_or_get_global_step(graph=None, global_step_tensor=None):
 def global_step(session, global_step_tensor):
     """The value of the global step in `session`, an int."""
     return int(session.run(global_step_tensor))
-
-

@@ -7,7 +7,6 @@ import itertools
 
 import numpy as np
 import pytest
-
 import references  # noqa: F401 - sets the references that are too long for an op's block
 
 import npslim.ops  # noqa: F401
@@ -98,7 +97,11 @@ def unknown_patterns(op, arrays):
         return itertools.product(*choices)
     return itertools.chain(
         (tuple(c[min(k, len(c) - 1)] for c in choices) for k in range(max(map(len, choices)))),
-        (tuple(c[k if j == i else 0] for j, c in enumerate(choices)) for i in range(len(arrays)) for k in range(len(choices[i]))),
+        (
+            tuple(c[k if j == i else 0] for j, c in enumerate(choices))
+            for i in range(len(arrays))
+            for k in range(len(choices[i]))
+        ),
     )
 
 
@@ -126,7 +129,9 @@ def test_float32_is_kept(op, case):
     wide, _ = run(op, arrays, case.attrs)
     narrow, specs = run(op, [a.astype(np.float32) if a.dtype == np.float64 else a for a in arrays], case.attrs)
     for a, b, spec in zip(wide, narrow, specs, strict=True):
-        expected = np.float32 if np.asarray(a).dtype == np.float64 and "dtype" not in case.attrs else np.asarray(a).dtype
+        expected = (
+            np.float32 if np.asarray(a).dtype == np.float64 and "dtype" not in case.attrs else np.asarray(a).dtype
+        )
         if any(x.dtype == np.float64 for x in arrays):
             assert np.asarray(b).dtype == expected
         assert np.asarray(b).dtype == spec.dtype

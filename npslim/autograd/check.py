@@ -40,9 +40,9 @@ class Checked:
 def check_gradients(function, arrays, order=1, seed=0, raises=True):
     """Check the derivatives of `function` at `arrays`, up to `order`, by each floating input along a random direction.
 
-    function: takes one tensor for each of `arrays` and returns a tensor, or several. arrays: numbers or arrays; floating
-    ones become float64. Returns a list of `Checked`. With `raises`, raises GradientError for the first one that failed:
-    an error above 1e-12 (complex step) or 1e-8 (four points).
+    function: takes one tensor for each of `arrays` and returns a tensor, or several. arrays: numbers or arrays;
+    floating ones become float64. Returns a list of `Checked`. With `raises`, raises GradientError for the first one
+    that failed: an error above 1e-12 (complex step) or 1e-8 (four points).
     """
     rng = np.random.Generator(np.random.Philox(seed))
     arrays = [as_array(a) for a in arrays]

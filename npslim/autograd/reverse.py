@@ -59,7 +59,9 @@ def _tensor(value):
     if isinstance(value, IndexedSlices):
         return value.values
     if not isinstance(value, Tensor) and not hasattr(value, "_as_tensor"):
-        raise ArgumentTypeError("Gradients are taken of and by tensors.", expected="a tensor or variable", got=repr(value))
+        raise ArgumentTypeError(
+            "Gradients are taken of and by tensors.", expected="a tensor or variable", got=repr(value)
+        )
     return as_tensor(value)
 
 

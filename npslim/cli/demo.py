@@ -40,7 +40,7 @@ def run(args):
     with open_writer(args.logdir) as writer:
         writer.scalars(checkpoint_step(latest_checkpoint(args.logdir)), test_accuracy=accuracy)
     print(f"curves in {draw_curves(read_scalars(args.logdir), os.path.join(args.logdir, 'curves'), 'digits')}")
-    print(f"test accuracy {accuracy!r}, in the process that trained", flush=True)
+    print(f"test accuracy {float(accuracy)!r}, in the process that trained", flush=True)
     return _fresh_process(args.logdir)
 
 
@@ -60,7 +60,9 @@ def _train(example, args, first):
     with progress(args.steps, first) as shown:
 
         def step_fn(session, train_op, global_step, kwargs):
-            loss, stop = learning.train_step(session, train_op, global_step, {k: v for k, v in kwargs.items() if k != "should_log"})
+            loss, stop = learning.train_step(
+                session, train_op, global_step, {k: v for k, v in kwargs.items() if k != "should_log"}
+            )
             shown.update(int(session.run(global_step)), loss=loss)
             return loss, stop
 
@@ -71,9 +73,11 @@ def _train(example, args, first):
 
 def _evaluate(example, logdir):
     if latest_checkpoint(logdir) is None:
-        raise NotFoundError("There is no checkpoint to evaluate.", expected="a checkpoint", got=logdir, hint="train first")
+        raise NotFoundError(
+            "There is no checkpoint to evaluate.", expected="a checkpoint", got=logdir, hint="train first"
+        )
     logger.setLevel(logging.WARNING)
-    print(f"test accuracy {example['evaluate'](logdir)!r}, restored from {latest_checkpoint(logdir)}")
+    print(f"test accuracy {float(example['evaluate'](logdir))!r}, restored from {latest_checkpoint(logdir)}")
     return 0
 
 

@@ -34,7 +34,9 @@ class Layer:
         )  # fmt: skip
 
     def normalize_or_bias(self, outputs, normalizer_fn, normalizer_params, initializer, regularizer, data_format=None):
-        """`normalizer_fn(outputs)` if there is one, else `outputs` plus a variable `biases`, unless it has no initializer."""
+        """`normalizer_fn(outputs)` if there is one, else `outputs` plus a variable `biases`, unless it has no
+        initializer.
+        """
         if normalizer_fn is not None:
             return normalizer_fn(outputs, **(normalizer_params or {}))
         if initializer is None:
@@ -51,7 +53,9 @@ class Layer:
 
 
 @contextlib.contextmanager
-def layer(scope, default_name, inputs, reuse=None, trainable=True, variables_collections=None, outputs_collections=None):
+def layer(
+    scope, default_name, inputs, reuse=None, trainable=True, variables_collections=None, outputs_collections=None
+):
     """Open the variable scope of a layer; yields a `Layer`."""
     with variable_scope(scope, default_name, [inputs], reuse=reuse) as opened:
         yield Layer(opened, as_tensor(inputs), trainable, variables_collections, outputs_collections)

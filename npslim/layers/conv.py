@@ -11,16 +11,20 @@ from npslim.spec import show_shape
 
 
 def _convolution(
-    inputs, num_outputs, kernel_size, stride, padding, data_format, rate, activation_fn, normalizer_fn, normalizer_params,
-    weights_initializer, weights_regularizer, biases_initializer, biases_regularizer, reuse, variables_collections,
-    outputs_collections, trainable, scope, conv_dims,
+    inputs, num_outputs, kernel_size, stride, padding, data_format, rate, activation_fn, normalizer_fn,
+    normalizer_params, weights_initializer, weights_regularizer, biases_initializer, biases_regularizer, reuse,
+    variables_collections, outputs_collections, trainable, scope, conv_dims,
 ):  # fmt: skip
     with layer(
         scope, "Conv", inputs, reuse=reuse, trainable=trainable,
         variables_collections=variables_collections, outputs_collections=outputs_collections,
     ) as here:  # fmt: skip
         n = _spatial_rank(here.inputs, conv_dims)
-        kernel_size, stride, rate = n_of(kernel_size, n, "kernel_size"), n_of(stride, n, "stride"), n_of(rate, n, "rate")
+        kernel_size, stride, rate = (
+            n_of(kernel_size, n, "kernel_size"),
+            n_of(stride, n, "stride"),
+            n_of(rate, n, "rate"),
+        )
         _check(num_outputs, stride, rate, data_format, n)
         shape = [*kernel_size, known_channels(here.inputs, data_format), num_outputs]
         weights = here.variable("weights", shape, weights_initializer, weights_regularizer)
@@ -40,7 +44,8 @@ def _spatial_rank(inputs, conv_dims):
     if rank is None or not 3 <= rank <= 5 or (conv_dims is not None and rank != conv_dims + 2):
         raise ShapeError(
             "Convolution expects input with rank " + (str(conv_dims + 2) if conv_dims else "3, 4 or 5") + ".",
-            expected="[batch, ..., channels]", got=f"{inputs.name} {show_shape(inputs.spec.shape)}", made_at=user_line(),
+            expected="[batch, ..., channels]", got=f"{inputs.name} {show_shape(inputs.spec.shape)}",
+            made_at=user_line(),
         )  # fmt: skip
     return rank - 2
 
@@ -48,12 +53,16 @@ def _spatial_rank(inputs, conv_dims):
 def _check(num_outputs, stride, rate, data_format, n):
     first_channels(data_format)
     if data_format not in (None, {1: "NWC", 2: "NHWC", 3: "NDHWC"}[n], {1: "NCW", 2: "NCHW", 3: "NCDHW"}[n]):
-        raise InvalidArgumentError("The data_format is for another rank.", expected=f"{n} spatial dimensions", got=data_format)
+        raise InvalidArgumentError(
+            "The data_format is for another rank.", expected=f"{n} spatial dimensions", got=data_format
+        )
     if num_outputs is None or num_outputs < 1:
         raise InvalidArgumentError("num_outputs must be positive.", expected="an integer >= 1", got=num_outputs)
     if max(stride) > 1 and max(rate) > 1:
         raise InvalidArgumentError(
-            "A stride and a rate cannot both be above 1.", expected="stride 1 or rate 1", got=f"stride {stride}, rate {rate}"
+            "A stride and a rate cannot both be above 1.",
+            expected="stride 1 or rate 1",
+            got=f"stride {stride}, rate {rate}",
         )
 
 

@@ -35,7 +35,9 @@ def fully_connected(
     Raises ValueError if k is unknown or the rank below 2, or num_outputs is no positive integer.
     """
     if not isinstance(num_outputs, int) or num_outputs < 1:
-        raise InvalidArgumentError("num_outputs must be a positive integer.", expected="an int >= 1", got=repr(num_outputs))
+        raise InvalidArgumentError(
+            "num_outputs must be a positive integer.", expected="an int >= 1", got=repr(num_outputs)
+        )
     with layer(
         scope, "fully_connected", inputs, reuse=reuse, trainable=trainable,
         variables_collections=variables_collections, outputs_collections=outputs_collections,

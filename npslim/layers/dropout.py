@@ -8,9 +8,7 @@ from npslim.scopes import add_arg_scope
 
 
 @add_arg_scope
-def dropout(
-    inputs, keep_prob=0.5, noise_shape=None, is_training=True, outputs_collections=None, scope=None, seed=None
-):
+def dropout(inputs, keep_prob=0.5, noise_shape=None, is_training=True, outputs_collections=None, scope=None, seed=None):
     """While training, set elements to zero with probability 1 - keep_prob and scale the others by 1 / keep_prob.
 
     inputs: any shape. noise_shape: the shape of the mask, which broadcasts to the inputs. is_training: a bool, or a

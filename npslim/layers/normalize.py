@@ -47,15 +47,15 @@ def batch_norm(
     """Subtract the mean and divide by the deviation of each channel, then scale by `gamma` and add `beta`.
 
     inputs: `[n, ..., c]`, or `[n, c, ...]` for data_format "NCHW"; c known. Returns the same shape.
-    While training (`is_training`, a bool or a boolean tensor) mean and variance are the batch's, and two updates of their
-    moving averages are put into `updates_collections`, where a train op has to run them; with None they run at once.
-    Otherwise the moving averages are used.
-    Makes `<scope>/beta` (if center), `<scope>/gamma` (if scale), `<scope>/moving_mean`, `<scope>/moving_variance`, all `[c]`.
-    decay: of the moving averages. batch_weights: `[n]`, the weight of each example. fused: the variance that is averaged is
-    the unbiased one, as TensorFlow's fused kernel has it; None fuses where it can. zero_debias_moving_mean: corrects the
-    moving mean for its start at zero. renorm, renorm_clipping, renorm_decay: batch renormalization; clipping is a
-    dictionary with rmax, rmin, dmax. adjustment: `f(shape)` gives a (scale, bias) for the normalized values in training.
-    Raises ValueError for unknown c or rank, and for options that exclude each other.
+    While training (`is_training`, a bool or a boolean tensor) mean and variance are the batch's, and two updates of
+    their moving averages are put into `updates_collections`, where a train op has to run them; with None they run at
+    once. Otherwise the moving averages are used.
+    Makes `<scope>/beta` (if center), `<scope>/gamma` (if scale), `<scope>/moving_mean`, `<scope>/moving_variance`, all
+    `[c]`. decay: of the moving averages. batch_weights: `[n]`, the weight of each example. fused: the variance that is
+    averaged is the unbiased one, as TensorFlow's fused kernel has it; None fuses where it can. zero_debias_moving_mean:
+    corrects the moving mean for its start at zero. renorm, renorm_clipping, renorm_decay: batch renormalization;
+    clipping is a dictionary with rmax, rmin, dmax. adjustment: `f(shape)` gives a (scale, bias) for the normalized
+    values in training. Raises ValueError for unknown c or rank, and for options that exclude each other.
     """
     with layer(
         scope, "BatchNorm", inputs, reuse=reuse, trainable=trainable,
@@ -84,10 +84,12 @@ def batch_norm(
                 variables.make_renorm()
             outputs, mean, variance = _composed(
                 here.inputs, variables, epsilon, is_training, data_format, batch_weights, adjustment,
-                (renorm_clipping or {}, renorm_decay) if renorm else None,
+                (renorm_clipping or {}) if renorm else None,
             )  # fmt: skip
         if training is None or training:
-            update = _Updates(variables, mean, variance, decay, zero_debias_moving_mean, debias_in_model, epsilon)
+            update = _Updates(
+                variables, mean, variance, decay, zero_debias_moving_mean, debias_in_model, renorm_decay, epsilon
+            )
             outputs = update.attach(is_training, updates_collections, outputs)
         return here.finish(outputs, activation_fn)
 
@@ -126,7 +128,9 @@ def _fused(inputs, variables, epsilon, is_training, data_format):
     """(outputs, batch mean, unbiased batch variance) by the fused op; a matrix is taken as images of one pixel."""
     x = inputs
     if inputs.spec.rank == 2:
-        x = reshape(inputs, [-1, variables.channels, 1, 1] if first_channels(data_format) else [-1, 1, 1, variables.channels])
+        x = reshape(
+            inputs, [-1, variables.channels, 1, 1] if first_channels(data_format) else [-1, 1, 1, variables.channels]
+        )
     zeros, ones = np.zeros(variables.channels), np.ones(variables.channels)
     gamma = as_tensor(ones if variables.gamma is None else variables.gamma, x.spec.dtype)
     beta = as_tensor(zeros if variables.beta is None else variables.beta, x.spec.dtype)
@@ -172,8 +176,9 @@ def _composed(inputs, variables, epsilon, is_training, data_format, batch_weight
     if adjustment is not None:
         gamma, beta = _adjusted(adjustment, inputs, gamma, beta, is_training, first)
     if renorm is not None:
-        r, d, kept_mean, kept_variance = _renormalization(variables, kept_mean, kept_variance, epsilon, is_training, *renorm)
-        beta = d if gamma is None and beta is None else d * gamma if beta is None else beta + (d if gamma is None else d * gamma)
+        r, d = _renormalization(variables, kept_mean, kept_variance, epsilon, is_training, renorm)
+        shift = d if gamma is None else d * gamma
+        beta = shift if beta is None else beta + shift
         gamma = r if gamma is None else r * gamma
     y = batch_normalization(
         inputs, as_channels(mean), as_channels(variance), as_channels(beta), as_channels(gamma), epsilon
@@ -186,17 +191,21 @@ def _adjusted(adjustment, inputs, gamma, beta, is_training, first):
     factor, bias = adjustment(inputs.shape)
     factor = smart_cond(is_training, lambda: as_tensor(factor), lambda: ones_like(as_tensor(factor)))
     bias = smart_cond(is_training, lambda: as_tensor(bias), lambda: zeros_like(as_tensor(bias)))
-    beta = bias if beta is None and gamma is None else beta + bias if gamma is None else (
-        bias * gamma if beta is None else bias * gamma + beta
+    beta = (
+        bias
+        if beta is None and gamma is None
+        else beta + bias
+        if gamma is None
+        else (bias * gamma if beta is None else bias * gamma + beta)
     )
     return factor if gamma is None else factor * gamma, beta
 
 
-def _renormalization(variables, mean, variance, epsilon, is_training, clipping, decay):
-    """(r, d, mean, variance): the corrections of Ioffe (2017), from the averages before this batch, and what is averaged."""
-    deviation = sqrt(variance + epsilon)
-    kept = maximum(as_tensor(variables.renorm_stddev), as_tensor(np.sqrt(epsilon), variance.spec.dtype))
-    r, d = deviation / kept, (mean - as_tensor(variables.renorm_mean)) / kept
+def _renormalization(variables, mean, variance, epsilon, is_training, clipping):
+    """(r, d): the corrections of Ioffe (2017), from the averages before this batch; 1 and 0 when not training."""
+    least = as_tensor(np.sqrt(epsilon), variance.spec.dtype)
+    kept = maximum(as_tensor(variables.renorm_stddev), least)
+    r, d = sqrt(variance + epsilon) / kept, (mean - as_tensor(variables.renorm_mean)) / kept
     if clipping.get("rmin") is not None:
         r = maximum(r, clipping["rmin"])
     if clipping.get("rmax") is not None:
@@ -205,25 +214,19 @@ def _renormalization(variables, mean, variance, epsilon, is_training, clipping, 
         d = maximum(minimum(d, clipping["dmax"]), -clipping["dmax"])
     r, d = stop_gradient(r), stop_gradient(d)
     r = smart_cond(is_training, lambda: r, lambda: ones_like(r))
-    d = smart_cond(is_training, lambda: d, lambda: zeros_like(d))
-
-    def averaged(var, value):
-        return smart_cond(is_training, lambda: assign_moving_average(var, value, decay, zero_debias=False), lambda: as_tensor(var))
-
-    new_mean = averaged(variables.renorm_mean, mean)
-    new_deviation = averaged(variables.renorm_stddev, deviation)
-    return r, d, new_mean, new_deviation * new_deviation - epsilon
+    return r, smart_cond(is_training, lambda: d, lambda: zeros_like(d))
 
 
 class _Updates:
     """The updates of the moving averages."""
 
-    def __init__(self, variables, mean, variance, decay, zero_debias, debias_in_model, epsilon):
+    def __init__(self, variables, mean, variance, decay, zero_debias, debias_in_model, renorm_decay, epsilon):
         self.variables, self.mean, self.variance = variables, mean, variance
-        self.decay, self.zero_debias, self.debias_in_model, self.epsilon = decay, zero_debias, debias_in_model, epsilon
+        self.decay, self.zero_debias, self.debias_in_model = decay, zero_debias, debias_in_model
+        self.renorm_decay, self.epsilon = renorm_decay, epsilon
 
     def attach(self, is_training, updates_collections, outputs):
-        """Put the updates into collections and return `outputs`; or, without collections, let `outputs` wait for them."""
+        """Put the updates into collections and return `outputs`; without collections, let `outputs` wait for them."""
         moving = (as_tensor(self.variables.mean), as_tensor(self.variables.variance))
         if updates_collections is not None:
             updates = smart_cond(is_training, self.define, lambda: moving)
@@ -239,12 +242,22 @@ class _Updates:
 
     def define(self):
         """The two updates, as tensors."""
-        mean = assign_moving_average(
-            self.variables.mean, self.mean, self.decay, zero_debias=self.zero_debias, in_model=self.debias_in_model
-        )
-        if self.variables.stddev is None:
-            return mean, assign_moving_average(self.variables.variance, self.variance, self.decay, zero_debias=False)
-        deviation = assign_moving_average(
-            self.variables.stddev, sqrt(self.variance + self.epsilon), self.decay, zero_debias=False
-        )
-        return mean, self.variables.variance.assign(relu(deviation * deviation - self.epsilon))
+        if self.variables.stddev is not None:
+            return self._define_with_renorm()
+        mean = self._averaged(self.variables.mean, self.mean, self.decay, self.zero_debias)
+        return mean, self._averaged(self.variables.variance, self.variance, self.decay)
+
+    def _define_with_renorm(self):
+        """The deviation is averaged instead of the variance, which follows from it; renorm's own averages go along."""
+        deviation = sqrt(self.variance + self.epsilon)
+        own = [
+            self._averaged(self.variables.renorm_mean, self.mean, self.renorm_decay),
+            self._averaged(self.variables.renorm_stddev, deviation, self.renorm_decay),
+        ]
+        with control_dependencies(own):
+            mean = self._averaged(self.variables.mean, self.mean, self.decay)
+            kept = self._averaged(self.variables.stddev, deviation, self.decay)
+            return mean, self.variables.variance.assign(relu(kept * kept - self.epsilon))
+
+    def _averaged(self, variable, value, decay, zero_debias=False):
+        return assign_moving_average(variable, value, decay, zero_debias=zero_debias, in_model=self.debias_in_model)

@@ -24,32 +24,48 @@ def _pool(function, default_name, inputs, kernel_size, stride, padding, data_for
 
 
 @add_arg_scope
-def max_pool2d(inputs, kernel_size, stride=2, padding="VALID", data_format="NHWC", outputs_collections=None, scope=None):
+def max_pool2d(
+    inputs, kernel_size, stride=2, padding="VALID", data_format="NHWC", outputs_collections=None, scope=None
+):
     """The maximum of each window.
 
     inputs: `[n, h, w, c]`, or `[n, c, h, w]` for data_format "NCHW". Returns the same rank, smaller h and w.
     Raises ValueError for another rank or data_format.
     """
-    return _pool(max_pool, "MaxPool2D", inputs, kernel_size, stride, padding, data_format, outputs_collections, scope, 2)
+    return _pool(
+        max_pool, "MaxPool2D", inputs, kernel_size, stride, padding, data_format, outputs_collections, scope, 2
+    )
 
 
 @add_arg_scope
-def avg_pool2d(inputs, kernel_size, stride=2, padding="VALID", data_format="NHWC", outputs_collections=None, scope=None):
+def avg_pool2d(
+    inputs, kernel_size, stride=2, padding="VALID", data_format="NHWC", outputs_collections=None, scope=None
+):
     """The mean of each window; at a border of SAME padding, of the part that lies inside.
 
     inputs: `[n, h, w, c]`, or `[n, c, h, w]` for data_format "NCHW". Returns the same rank, smaller h and w.
     Raises ValueError for another rank or data_format.
     """
-    return _pool(avg_pool, "AvgPool2D", inputs, kernel_size, stride, padding, data_format, outputs_collections, scope, 2)
+    return _pool(
+        avg_pool, "AvgPool2D", inputs, kernel_size, stride, padding, data_format, outputs_collections, scope, 2
+    )
 
 
 @add_arg_scope
-def max_pool3d(inputs, kernel_size, stride=2, padding="VALID", data_format="NDHWC", outputs_collections=None, scope=None):
+def max_pool3d(
+    inputs, kernel_size, stride=2, padding="VALID", data_format="NDHWC", outputs_collections=None, scope=None
+):
     """`max_pool2d` for `[n, d, h, w, c]`."""
-    return _pool(max_pool, "MaxPool3D", inputs, kernel_size, stride, padding, data_format, outputs_collections, scope, 3)
+    return _pool(
+        max_pool, "MaxPool3D", inputs, kernel_size, stride, padding, data_format, outputs_collections, scope, 3
+    )
 
 
 @add_arg_scope
-def avg_pool3d(inputs, kernel_size, stride=2, padding="VALID", data_format="NDHWC", outputs_collections=None, scope=None):
+def avg_pool3d(
+    inputs, kernel_size, stride=2, padding="VALID", data_format="NDHWC", outputs_collections=None, scope=None
+):
     """`avg_pool2d` for `[n, d, h, w, c]`."""
-    return _pool(avg_pool, "AvgPool3D", inputs, kernel_size, stride, padding, data_format, outputs_collections, scope, 3)
+    return _pool(
+        avg_pool, "AvgPool3D", inputs, kernel_size, stride, padding, data_format, outputs_collections, scope, 3
+    )

@@ -10,7 +10,9 @@ from npslim.spec import count, show_shape
 
 @add_arg_scope
 def flatten(inputs, outputs_collections=None, scope=None):
-    """All but the first dimension as one: `[n, ...]` to `[n, k]`. Raises ValueError below rank 1 or for an unknown rank."""
+    """All but the first dimension as one: `[n, ...]` to `[n, k]`. Raises ValueError below rank 1 or for an unknown
+    rank.
+    """
     with layer_without_variables(scope, "Flatten", inputs) as (opened, inputs):
         if not inputs.spec.rank:
             raise ShapeError(

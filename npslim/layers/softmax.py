@@ -20,7 +20,7 @@ def softmax(logits, scope=None):
                 got=f"{logits.name} {show_shape(logits.spec.shape)}", made_at=user_line(),
             )  # fmt: skip
         rows = reshape(logits, [-1, logits.spec.shape[-1]])
-        return reshape_like(softmax_ops.softmax(rows), logits)
+        return reshape_like(softmax_ops.softmax(rows), logits, name="Reshape_1")
 
 
 @add_arg_scope

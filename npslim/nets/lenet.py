@@ -7,9 +7,7 @@ from npslim.regularizers import l2_regularizer
 from npslim.scopes import arg_scope, variable_scope
 
 
-def lenet(
-    images, num_classes=10, is_training=False, dropout_keep_prob=0.5, prediction_fn=softmax, scope="LeNet"
-):
+def lenet(images, num_classes=10, is_training=False, dropout_keep_prob=0.5, prediction_fn=softmax, scope="LeNet"):
     """(logits, end_points) for `images` `[n, 28, 28, c]`: logits are `[n, num_classes]`.
 
     num_classes: None leaves out the last layer and gives the dropped-out features instead.
