@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from npslim.backend import array_module, to_host, together
+from npslim.backend import array_module, to_device, to_host, together
 from npslim.dtypes import as_dtype
 from npslim.errors import InvalidArgumentError
 from npslim.spec import show_shape
@@ -164,8 +164,8 @@ def placed(kernel, op):
     """On a GPU: host inputs are brought to the host, the others into one place."""
 
     def with_inputs_placed(*inputs, **context):
-        if op.refs:
-            return kernel(*inputs, **context)
+        if op.refs:  # state is on the device, and so is what it is updated with
+            return kernel(*(to_device(x, array_module()) for x in inputs), **context)
         hosts = [op.parameter(i) in op.host for i in range(len(inputs))]
         others = iter(together([x for x, host in zip(inputs, hosts, strict=True) if not host]))
         return kernel(*(to_host(x) if host else next(others) for x, host in zip(inputs, hosts, strict=True)), **context)

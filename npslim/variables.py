@@ -351,6 +351,8 @@ def _new_variable(name, shape, dtype, initializer, trainable, collections, valid
                 expected=show_shape(shape), got=show_shape(initial_value.spec.shape),
             )  # fmt: skip
     graph = outermost(get_default_graph())
+    if name == get_variable_scope().name:
+        name += "/"  # a slot: it is called what its scope is called
     with graph.as_default(), graph.name_scope(None):
         return Variable(
             initial_value, trainable=trainable is None or trainable, collections=collections, name=name, dtype=dtype,
