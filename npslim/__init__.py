@@ -1,7 +1,7 @@
 """npslim: TF-Slim without TensorFlow.
 
-`import npslim as slim` gives slim's names (arg_scope, layers, losses, metrics, learning, evaluation, nets) and, since there is
-no TensorFlow beside it, the words that every program needs to define and run a graph.
+`import npslim as slim` gives slim's names (arg_scope, layers, losses, metrics, learning, evaluation, nets) and, since
+there is no TensorFlow beside it, the words that every program needs to define and run a graph.
 """
 
 from npslim import evaluation, layers, learning, losses, metrics, nets
@@ -145,16 +145,15 @@ from npslim.ops.reduce import (
     argmax,
     argmin,
     count_nonzero,
-    cumsum,
     reduce_all,
     reduce_any,
-    reduce_logsumexp,
     reduce_max,
     reduce_mean,
     reduce_min,
     reduce_prod,
     reduce_sum,
 )
+from npslim.ops.scan import cumsum
 from npslim.ops.segment import (
     segment_max,
     segment_mean,
@@ -187,6 +186,7 @@ from npslim.ops.slicing import slice_ as slice
 from npslim.ops.softmax import (
     l2_loss,
     log_softmax,
+    reduce_logsumexp,
     sigmoid_cross_entropy_with_logits,
     softmax_cross_entropy_with_logits,
     sparse_softmax_cross_entropy_with_logits,

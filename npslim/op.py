@@ -204,7 +204,7 @@ class Op:
         with graph_as_default(graph), graph.name_scope(node_name + "/"):
             tensors = [
                 as_tensor(
-                    x, shared if i in group else None, name=n if not self.variadic else f"{n}_{i}", ref=n in self.refs
+                    x, shared if i in group and not is_tensor(x) else None, name=n if not self.variadic else f"{n}_{i}", ref=n in self.refs
                 )
                 for i, (x, n) in enumerate(zip(inputs, names, strict=True))
             ]
@@ -453,11 +453,16 @@ def _holds(value, kinds):
     return isinstance(value, kinds)
 
 
+def is_tensor(value):
+    """True for a tensor and for a variable."""
+    return isinstance(value, Tensor) or hasattr(value, "_as_tensor")
+
+
 def contains_tensor(value):
     """True for a tensor or variable, and for a nested list with one in it."""
     if isinstance(value, list | tuple):
         return any(contains_tensor(v) for v in value)
-    return isinstance(value, Tensor) or hasattr(value, "_as_tensor")
+    return is_tensor(value)
 
 
 def as_array(value, dtype=None):

@@ -17,17 +17,22 @@ from npslim.ops import (
     norm,
     normalize,
     pool,
+    quotients,
     random,
     reduce,
+    scan,
     segment,
     shape,
     slicing,
     softmax,
+    special,
     state,
+    trigonometry,
     update,
 )
 
 __all__ = [
-    "activation", "control", "conv", "create", "debug", "elementwise", "functions", "indexing", "linear", "logic", "norm", "normalize", "pool", "random", "reduce",
-    "segment", "shape", "slicing", "softmax", "state", "update",
+    "activation", "control", "conv", "create", "debug", "elementwise", "functions", "indexing", "linear", "logic",
+    "norm", "normalize", "pool", "quotients", "random", "reduce", "scan", "segment", "shape", "slicing", "softmax",
+    "special", "state", "trigonometry", "update",
 ]  # fmt: skip

@@ -1,27 +1,37 @@
-"""Activations: what a layer ends with."""
+"""Activations: what a layer ends with.
+
+Where a formula has two branches, the choice is made by comparison. NumPy compares complex numbers by their real parts
+first, so the complex step checks these gradients too, however near a kink is.
+"""
 
 import numpy as np
 
 from npslim.backend import array_module
-from npslim.op import op, same
-from npslim.ops.logic import where
-
-
-def gate(g, inside):
-    """`g` where `inside`, else 0."""
-    return where(inside, g, g * 0.0)
+from npslim.op import as_tensor, floats, op, same
+from npslim.ops.functions import negative
+from npslim.ops.logic import where_v2
+from npslim.ops.shape import concat
+from npslim.scopes import name_scope
 
 
 def _kinked(rng):
-    """Points away from the kinks at 0 and 6."""
+    """Points on both sides of the kinks at 0 and 6."""
     return (np.array([[-3.2, -0.4, 0.3, 5.5], [6.5, 2.0, -1.1, 8.0]]),)
+
+
+def _normal(rng):
+    return (rng.normal(size=(3, 4)),)
+
+
+def _far(rng):
+    return (np.array([-1e3, 1e3, 0.0, -30.0, 30.0]),)
 
 
 def _empty(rng):
     return (np.zeros((0, 2)),)
 
 
-@op(type="Relu", reference=lambda x: (x + np.abs(x)) / 2)
+@op(holomorphic=True, exact=True, reference=lambda x: ((x + np.abs(x)) / 2).astype(x.dtype))
 def relu(x):
     """max(x, 0), element by element. The gradient at 0 is 0."""
     return array_module(x).maximum(x, x.dtype.type(0))
@@ -38,10 +48,10 @@ def _(g, y, x):
 relu.cases(_kinked, _empty, lambda rng: (np.array([-2, 3], np.int32),))
 
 
-@op(type="ReluGrad", reference=lambda g, y: np.where(y > 0, g, 0))
+@op(holomorphic=True, exact=True, reference=lambda g, y: g * (y > 0))
 def relu_grad(g, y):
-    """`g` where `y` is positive, else 0."""
-    return g * (y > 0)
+    """`g` where `y` is positive, else 0: also where g is infinite or NaN."""
+    return array_module(g, y).where(y > 0, g, g.dtype.type(0))
 
 
 relu_grad.shape(same)
@@ -55,9 +65,9 @@ def _(h, z, g, y):
 relu_grad.cases(lambda rng: (rng.normal(size=(2, 4)), rng.choice([-1.0, 1.0], (2, 4))))
 
 
-@op(type="Relu6", reference=lambda x: np.clip(x, 0, 6))
+@op(type="Relu6", holomorphic=True, exact=True, reference=lambda x: np.clip(x, 0, 6))
 def relu6(x):
-    """min(max(x, 0), 6), element by element (Krizhevsky, 2010)."""
+    """min(max(x, 0), 6), element by element (Krizhevsky, 2010). The gradient at 0 and 6 is 0."""
     xp = array_module(x)
     return xp.minimum(xp.maximum(x, x.dtype.type(0)), x.dtype.type(6))
 
@@ -67,77 +77,89 @@ relu6.shape(same)
 
 @relu6.vjp
 def _(g, y, x):
-    return gate(g, (x > 0.0) & (x < 6.0))
+    return where_v2((x > 0.0) & (x < 6.0), g, 0.0)
 
 
 relu6.cases(_kinked, _empty)
 
 
-@op(type="LeakyRelu", reference=lambda x, alpha: np.where(x > 0, x, alpha * x))
+@op(holomorphic=True, reference=lambda x, alpha: np.maximum(x, 0) + alpha * np.minimum(x, 0))
 def leaky_relu(x, *, alpha=0.2):
     """x where it is positive, else alpha * x (Maas et al., 2013)."""
-    return array_module(x).maximum(x, x * x.dtype.type(alpha)) if alpha <= 1 else array_module(x).minimum(x, x * alpha)
+    return array_module(x).where(x > 0, x, x * x.dtype.type(alpha))
 
 
-leaky_relu.shape(same)
+leaky_relu.shape(floats)
 
 
 @leaky_relu.vjp
 def _(g, y, x, *, alpha):
-    return where(x > 0.0, g, g * alpha)
+    return where_v2(x > 0.0, g, g * alpha)
 
 
 leaky_relu.cases(_kinked, _empty)
-leaky_relu.cases(_kinked, alpha=0.01)
+leaky_relu.cases(_kinked, alpha=1.5)
 
 
-@op(type="Elu", reference=lambda x: np.where(x > 0, x, np.exp(np.minimum(x, 0)) - 1))
+@op(holomorphic=True, reference=lambda x: np.maximum(x, 0) + np.exp(np.minimum(x, 0)) - 1)
 def elu(x):
     """x where it is positive, else exp(x) - 1 (Clevert et al., 2015)."""
     xp = array_module(x)
     return xp.where(x > 0, x, xp.expm1(xp.minimum(x, x.dtype.type(0))))
 
 
-elu.shape(same)
+elu.shape(floats)
 
 
 @elu.vjp
 def _(g, y, x):
-    return where(x > 0.0, g, g * (y + 1.0))
+    return where_v2(x > 0.0, g, g * (y + 1.0))
 
 
 elu.cases(_kinked, _empty)
 
-_SELU_SCALE, _SELU_ALPHA = 1.0507009873554804934193349852946, 1.6732632423543772848170429916717
+_SCALE, _ALPHA = 1.0507009873554804934193349852946, 1.6732632423543772848170429916717
 
 
-@op(type="Selu", reference=lambda x: _SELU_SCALE * np.where(x > 0, x, _SELU_ALPHA * (np.exp(np.minimum(x, 0)) - 1)))
+@op(holomorphic=True, reference=lambda x: _SCALE * (np.maximum(x, 0) + _ALPHA * (np.exp(np.minimum(x, 0)) - 1)))
 def selu(x):
     """elu with the scales that keep mean 0 and variance 1 (Klambauer et al., 2017)."""
     xp, of = array_module(x), x.dtype.type
-    return xp.where(x > 0, of(_SELU_SCALE) * x, of(_SELU_SCALE * _SELU_ALPHA) * xp.expm1(xp.minimum(x, of(0))))
+    return xp.where(x > 0, of(_SCALE) * x, of(_SCALE * _ALPHA) * xp.expm1(xp.minimum(x, of(0))))
 
 
-selu.shape(same)
+selu.shape(floats)
 
 
 @selu.vjp
 def _(g, y, x):
-    return where(x > 0.0, g * _SELU_SCALE, g * (y + _SELU_SCALE * _SELU_ALPHA))
+    return where_v2(x > 0.0, g * _SCALE, g * (y + _SCALE * _ALPHA))
 
 
 selu.cases(_kinked, _empty)
 
 
-@op(type="Sigmoid", reference=lambda x: 0.5 + 0.5 * np.tanh(x / 2))
+def crelu(features, name=None, axis=-1):
+    """relu of `features` and of `-features`, side by side along `axis` (Shang et al., 2016)."""
+    with name_scope(name, "CRelu", [features]) as scope:
+        features = as_tensor(features)
+        return relu(concat(features, negative(features), axis=axis, name=scope))
+
+
+def towards_zero(x):
+    """-|x|, as a function that has a derivative in the complex plane."""
+    return array_module(x).minimum(x, -x)
+
+
+@op(holomorphic=True, reference=lambda x: 0.5 + 0.5 * np.tanh(x / 2))
 def sigmoid(x):
     """1 / (1 + exp(-x)), element by element; no overflow at any x."""
     xp = array_module(x)
-    small = xp.exp(-xp.abs(x))
+    small = xp.exp(towards_zero(x))
     return xp.where(x >= 0, x.dtype.type(1), small) / (1 + small)
 
 
-sigmoid.shape(same)
+sigmoid.shape(floats)
 
 
 @sigmoid.vjp
@@ -145,18 +167,18 @@ def _(g, y, x):
     return g * y * (1.0 - y)
 
 
-sigmoid.cases(lambda rng: (rng.normal(size=(3, 4)),), _empty)
-sigmoid.cases(lambda rng: (np.array([-1e3, 1e3, 0.0]),), gradient=False)
+sigmoid.cases(_normal, _empty)
+sigmoid.cases(_far, gradient=False)
 
 
-@op(type="Softplus", reference=lambda x: np.logaddexp(x, 0))
+@op(holomorphic=True, reference=lambda x: np.logaddexp(x, 0).astype(x.dtype))
 def softplus(x):
     """log(1 + exp(x)), element by element; no overflow at any x."""
     xp = array_module(x)
-    return xp.maximum(x, x.dtype.type(0)) + xp.log1p(xp.exp(-xp.abs(x)))
+    return xp.maximum(x, x.dtype.type(0)) + xp.log1p(xp.exp(towards_zero(x)))
 
 
-softplus.shape(same)
+softplus.shape(floats)
 
 
 @softplus.vjp
@@ -164,22 +186,22 @@ def _(g, y, x):
     return g * sigmoid(x)
 
 
-softplus.cases(lambda rng: (rng.normal(size=(3, 4)),), _empty)
-softplus.cases(lambda rng: (np.array([-1e3, 1e3, 0.0]),), gradient=False)
+softplus.cases(_normal, _empty)
+softplus.cases(_far, gradient=False)
 
 
-@op(type="Softsign", reference=lambda x: np.where(x > 0, 1 - 1 / (1 + np.abs(x)), 1 / (1 + np.abs(x)) - 1))
+@op(holomorphic=True, reference=lambda x: np.sign(x) * (1 - 1 / (1 + np.abs(x))))
 def softsign(x):
-    """x / (1 + |x|), element by element."""
-    return x / (1 + array_module(x).abs(x))
+    """x / (1 + |x|), element by element. NaN at infinity, as in TensorFlow."""
+    return x / (1 - towards_zero(x))
 
 
-softsign.shape(same)
+softsign.shape(floats)
 
 
 @softsign.vjp
 def _(g, y, x):
-    size = where(x > 0.0, x, -x) + 1.0
+    size = where_v2(x > 0.0, x, -x) + 1.0
     return g / (size * size)
 
 
@@ -188,11 +210,12 @@ softsign.cases(_kinked, _empty)
 
 def log_sigmoid(x, name=None):
     """log(sigmoid(x)), element by element; no overflow at any x."""
-    return -softplus(-x, name=name)
+    with name_scope(name, "LogSigmoid", [x]) as scope:
+        return negative(softplus(negative(x)), name=scope)
 
 
-def swish(x, name=None):
-    """x * sigmoid(x) (Ramachandran et al., 2017)."""
-    return x * sigmoid(x, name=name)
-
-
+def swish(features, name=None):
+    """x * sigmoid(x), element by element (Ramachandran et al., 2017)."""
+    with name_scope(name, "swish", [features]):
+        features = as_tensor(features)
+        return features * sigmoid(features)

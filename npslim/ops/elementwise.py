@@ -14,7 +14,7 @@ from npslim.errors import DTypeError, InvalidArgumentError
 from npslim.graph import OPERATORS
 from npslim.op import as_tensor, broadcasts, broadcasts_floats, contains_tensor, op
 from npslim.ops.functions import log
-from npslim.ops.logic import accumulator, cast, cast_, greater, where_v2
+from npslim.ops.logic import cast, cast_, greater, where_v2
 from npslim.scopes import name_scope
 from npslim.spec import Spec, merge
 
@@ -88,7 +88,7 @@ multiply.cases(
 )
 
 
-@op(type="MulNoNan", node_name="multiply_no_nan", reference=lambda x, y: np.where(y == 0, 0, x * y))
+@op(type="MulNoNan", node_name="multiply_no_nan", reference=lambda x, y: np.where(y == 0, 0, x) * y)
 def multiply_no_nan(x, y):
     """x * y, and 0 where y is 0, also if x is infinite or NaN there."""
     return array_module(x, y).where(y == 0, x.dtype.type(0), x * y)
@@ -310,10 +310,10 @@ squared_difference.cases(
 @op(holomorphic=True, type="AddN", reference=lambda *xs: np.stack(xs).sum(0))
 def add_n(*inputs):
     """The sum of tensors of one shape."""
-    total = inputs[0].astype(accumulator(inputs[0].dtype))
+    total = inputs[0]
     for x in inputs[1:]:
         total = total + x
-    return total.astype(inputs[0].dtype)
+    return total
 
 
 @add_n.shape

@@ -1,13 +1,19 @@
 """Reductions over axes."""
 
+import math
+from fractions import Fraction
+
 import numpy as np
 
 from npslim.backend import array_module
-from npslim.errors import DTypeError, ShapeError
-from npslim.op import as_tensor, canonical, op
-from npslim.ops.elementwise import divide
-from npslim.ops.functions import exp
-from npslim.ops.logic import cast, equal, not_equal
+from npslim.errors import DTypeError, InvalidArgumentError, ShapeError
+from npslim.op import as_tensor, op
+from npslim.ops.elementwise import squared_difference
+from npslim.ops.functions import sqrt
+from npslim.ops.logic import accumulator, cast, equal, not_equal
+from npslim.ops.scan import cumprod
+from npslim.ops.shape import reshape, reshape_like, zeros_like
+from npslim.scopes import name_scope
 from npslim.spec import Spec
 
 
@@ -24,7 +30,7 @@ def axes_of(axis, rank):
 
 
 def reduced(x, axis, keepdims):
-    """The shape that is left of spec `x`."""
+    """The shape that is left of `x`, a spec or an array."""
     if x.shape is None:
         return () if axis is None and not keepdims else None
     axes = axes_of(axis, len(x.shape))
@@ -35,6 +41,8 @@ def reduced(x, axis, keepdims):
 
 def reduces(x, *, axis, keepdims):
     """The shape rule of reductions: `axis` gone, or of size 1; same dtype."""
+    if x.dtype.kind not in "fciu":
+        raise DTypeError("The input is not numeric.", expected="a numeric dtype", got=x.dtype, hint="cast(x, dtype)")
     return Spec(reduced(x, axis, keepdims), x.dtype)
 
 
@@ -48,10 +56,11 @@ def reduces_bool(x, *, axis, keepdims):
 VARIANTS = ((None, False), (0, False), (-1, True), ((0, 2), False), ((), False), (None, True))
 
 
-def _examples(made, draw, **options):
+def examples(made, draw, **options):
     """The cases that every reduction has."""
     for axis, keepdims in VARIANTS:
         made.cases(draw, axis=axis, keepdims=keepdims, **options)
+    made.cases(lambda rng: (draw(rng)[0][:1, :1, :1],), **options)
     made.rejects("out of range", lambda rng: (draw(rng)[0],), axis=3)
     made.rejects("twice", lambda rng: (draw(rng)[0],), axis=(0, -3))
 
@@ -60,19 +69,39 @@ def _normal(rng):
     return (rng.normal(size=(2, 3, 4)),)
 
 
-def _in_float128(function):
-    """A reference that computes in extended precision, one line after the other."""
+def _empty(rng):
+    return (np.zeros((0, 3)),)
+
+
+def _integers(rng):
+    return (np.array([[-3, 5, 5], [-4, 4, 4]], np.int32),)
+
+
+def by_lines(function):
+    """A reference that gives a function of Python lists the elements of one result after the other."""
 
     def reference(x, axis, keepdims):
-        return function(x.astype(np.longdouble) if x.dtype.kind == "f" else x, axis=axis, keepdims=keepdims).astype(x.dtype)
+        axes = axes_of(axis, x.ndim)
+        shape = reduced(x, axis, keepdims)
+        lines = np.moveaxis(x, axes, range(x.ndim - len(axes), x.ndim))
+        lines = lines.reshape(int(np.prod(shape)), int(np.prod([x.shape[a] for a in axes])))
+        return np.array([function(line.tolist()) for line in lines], x.dtype).reshape(shape)
 
     return reference
 
 
-@op(holomorphic=True, type="Sum", partial=True, reference=_in_float128(np.add.reduce))
+# ---- sum and mean
+
+
+@op(
+    holomorphic=True,
+    type="Sum",
+    partial=True,
+    reference=by_lines(lambda line: math.fsum(line) if any(isinstance(v, float) for v in line) else sum(line)),
+)
 def reduce_sum(x, *, axis=None, keepdims=False):
-    """The sum over `axis` (an int, several, or None for all)."""
-    return x.sum(axis=axis, keepdims=keepdims, dtype=x.dtype)
+    """The sum over `axis` (an int, several, or None for all). float16 is summed in float32 and rounded once."""
+    return x.sum(axis=axis, keepdims=keepdims, dtype=accumulator(x.dtype)).astype(x.dtype)
 
 
 reduce_sum.shape(reduces)
@@ -83,17 +112,20 @@ def _(g, y, x, *, axis, keepdims):
     return spread(g, x, axis=axis, keepdims=keepdims)
 
 
-_examples(reduce_sum, _normal)
-reduce_sum.cases(lambda rng: (np.zeros((0, 3)),), lambda rng: (np.ones((3, 2), np.int32),), axis=0)
+examples(reduce_sum, _normal)
+reduce_sum.cases(_empty, _integers, axis=0)
+reduce_sum.rejects("not numeric", lambda rng: (np.zeros(3, bool),))
 
 
-@op(holomorphic=True, alike=(), shape_only=("like",), reference=lambda g, like, axis, keepdims: (g if keepdims or g.ndim == like.ndim else np.expand_dims(g, axes_of(axis, like.ndim))) + np.zeros(like.shape))
+def _spread_by_addition(g, like, axis, keepdims):
+    g = g if keepdims or g.ndim == like.ndim else np.expand_dims(g, axes_of(axis, like.ndim))
+    return g + np.zeros(like.shape, g.dtype)
+
+
+@op(holomorphic=True, exact=True, alike=(), shape_only=("like",), reference=_spread_by_addition)
 def spread(g, like, *, axis=None, keepdims=False):
     """A reduction's result `g` repeated over `axis` to the shape of `like`, which was reduced."""
-    if not keepdims:
-        axes = axes_of(axis, like.ndim)
-        g = g.reshape([1 if i in axes else size for i, size in enumerate(like.shape)])
-    return array_module(g).broadcast_to(g, like.shape)
+    return array_module(g).broadcast_to(g.reshape(reduced(like, axis, True)), like.shape)
 
 
 @spread.shape
@@ -109,17 +141,35 @@ def _(h, y, g, like, *, axis, keepdims):
 spread.cases(lambda rng: (rng.normal(size=(3,)), np.zeros((2, 3))), axis=0)
 spread.cases(lambda rng: (rng.normal(size=()), np.zeros((2, 3))))
 spread.cases(lambda rng: (rng.normal(size=(2, 1)), np.zeros((2, 3))), axis=-1, keepdims=True)
+spread.cases(lambda rng: (rng.normal(size=(2,)), np.zeros((2, 0))), axis=1)
 
 
-def _mean_by_sum(x, axis, keepdims):
-    total = np.add.reduce(x.astype(np.longdouble), axis=axis, keepdims=keepdims)
-    return (total / (x.size / max(total.size, 1))).astype(x.dtype)
+_mean_of_numbers = by_lines(lambda line: math.fsum(line) / len(line) if line else math.nan)
+_mean_of_integers = by_lines(lambda line: math.trunc(Fraction(sum(line), max(len(line), 1))))
 
 
-@op(holomorphic=True, type="Mean", reference=_mean_by_sum)
+@op(
+    holomorphic=True,
+    type="Mean",
+    reference=lambda x, **attrs: (_mean_of_integers if x.dtype.kind == "i" else _mean_of_numbers)(x, **attrs),
+)
 def reduce_mean(x, *, axis=None, keepdims=False):
-    """The mean over `axis` (an int, several, or None for all); of integers an integer, cut off. NaN of no elements."""
-    return x.mean(axis=axis, keepdims=keepdims).astype(x.dtype)
+    """The mean over `axis` (an int, several, or None for all).
+
+    Of integers it is an integer, rounded towards zero. The mean of no elements is NaN, or 0 for integers.
+    """
+    n = number_of(x, axis)
+    if x.dtype.kind not in "iu":
+        total = x.sum(axis=axis, keepdims=keepdims, dtype=accumulator(x.dtype))
+        return (total / total.dtype.type(n)).astype(x.dtype)
+    total = x.sum(axis=axis, keepdims=keepdims, dtype=np.int64)
+    size = array_module(x).abs(total) // max(n, 1)
+    return (array_module(x).sign(total) * size).astype(x.dtype)
+
+
+def number_of(x, axis):
+    """How many elements of the array `x` go into one result."""
+    return math.prod(x.shape[a] for a in axes_of(axis, x.ndim))
 
 
 reduce_mean.shape(reduces)
@@ -130,14 +180,21 @@ def _(g, y, x, *, axis, keepdims):
     return spread(mean_share(g, x, axis=axis), x, axis=axis, keepdims=keepdims)
 
 
-_examples(reduce_mean, _normal)
-reduce_mean.cases(lambda rng: (np.array([[1, 2], [4, 4]], np.int32),), axis=0)
+examples(reduce_mean, _normal)
+reduce_mean.cases(_integers, lambda rng: (np.array([[2**31 - 1], [2**31 - 1]], np.int32),), axis=0)
+reduce_mean.cases(_empty, lambda rng: (np.zeros((0, 3), np.int32),), axis=0, gradient=False)
+reduce_mean.cases(_empty, axis=1)
 
 
-@op(holomorphic=True, alike=(), shape_only=("like",), reference=lambda g, like, axis: g * (np.prod([n for i, n in enumerate(like.shape) if i not in axes_of(axis, like.ndim)]) / like.size))
+@op(
+    holomorphic=True,
+    alike=(),
+    shape_only=("like",),
+    reference=lambda g, like, axis: g * (math.prod(like.shape[a] for a in axes_of(axis, like.ndim)) ** -1.0),
+)
 def mean_share(g, like, *, axis=None):
     """`g` divided by the number of elements that a mean over `axis` of `like` is taken of."""
-    return g / g.dtype.type(np.prod([like.shape[a] for a in axes_of(axis, like.ndim)]))
+    return g / g.dtype.type(number_of(like, axis))
 
 
 @mean_share.shape
@@ -154,10 +211,35 @@ mean_share.cases(lambda rng: (rng.normal(size=(3,)), np.zeros((2, 3))), axis=0)
 mean_share.cases(lambda rng: (rng.normal(size=()), np.zeros((2, 3))))
 
 
-@op(holomorphic=True, type="Prod", partial=True, reference=_in_float128(np.multiply.reduce))
+def reduce_variance(input_tensor, axis=None, keepdims=False, name=None):
+    """The mean over `axis` of the squared difference from the mean."""
+    with name_scope(name, "reduce_variance", [input_tensor]):
+        x = as_tensor(input_tensor)
+        return reduce_mean(
+            squared_difference(x, reduce_mean(x, axis=axis, keepdims=True)), axis=axis, keepdims=keepdims
+        )
+
+
+def reduce_std(input_tensor, axis=None, keepdims=False, name=None):
+    """The square root of the variance over `axis`."""
+    with name_scope(name, "reduce_std", [input_tensor]):
+        return sqrt(reduce_variance(input_tensor, axis, keepdims))
+
+
+def count_nonzero(x, axis=None, keepdims=False, dtype=np.int64, name=None):
+    """How many elements over `axis` are not zero."""
+    with name_scope(name, "count_nonzero", [x]):
+        x = as_tensor(x)
+        return reduce_sum(cast(not_equal(x, zeros_like(x)), dtype), axis=axis, keepdims=keepdims)
+
+
+# ---- product
+
+
+@op(holomorphic=True, type="Prod", partial=True, reference=by_lines(math.prod))
 def reduce_prod(x, *, axis=None, keepdims=False):
     """The product over `axis` (an int, several, or None for all)."""
-    return x.prod(axis=axis, keepdims=keepdims, dtype=x.dtype)
+    return x.prod(axis=axis, keepdims=keepdims, dtype=accumulator(x.dtype)).astype(x.dtype)
 
 
 reduce_prod.shape(reduces)
@@ -165,104 +247,136 @@ reduce_prod.shape(reduces)
 
 @reduce_prod.vjp
 def _(g, y, x, *, axis, keepdims):
-    return spread(g, x, axis=axis, keepdims=keepdims) * product_of_others(x, axis=axis)
+    if axis is None:
+        others = reshape_like(_product_of_others(reshape(x, [-1]), [0]), x)
+    else:
+        others = _product_of_others(x, [axis] if isinstance(axis, int) else axis)
+    return spread(g, x, axis=axis, keepdims=keepdims) * others
 
 
-_examples(reduce_prod, _normal)
-reduce_prod.cases(lambda rng: (np.array([[2.0, 0.0, 3.0], [0.0, 0.0, 1.0], [1.0, 2.0, 3.0]]),), axis=1, gradient=1)
+def _product_of_others(x, axes):
+    """For each element the product of all others along `axes`: of those in its line, times that of the other lines.
+
+    Nothing is divided, so zeros do no harm.
+    """
+    if not axes:
+        return as_tensor(1, x.spec.dtype)
+    first, rest = axes[0], axes[1:]
+    before = cumprod(x, axis=first, exclusive=True)
+    after = cumprod(x, axis=first, exclusive=True, reverse=True)
+    return before * after * _product_of_others(reduce_prod(x, axis=first, keepdims=True), rest)
 
 
-def _product_of_others_by_loop(x, axis):
-    one_out = np.empty_like(x)
-    for place in np.ndindex(*x.shape):
-        without = x.copy()
-        without[place] = 1
-        one_out[place] = np.broadcast_to(without.prod(axis=axes_of(axis, x.ndim), keepdims=True), x.shape)[place]
-    return one_out
+examples(reduce_prod, _normal)
+reduce_prod.cases(_empty, _integers, axis=0)
+reduce_prod.cases(lambda rng: (np.array([[2.0, 0.0, 3.0], [0.0, 0.0, 1.0], [1.0, 2.0, 3.0]]),), axis=1)
+reduce_prod.cases(lambda rng: (np.array([[2.0, 0.0, 3.0], [4.0, 5.0, 1.0]]),))
+
+# ---- the largest and the smallest
 
 
-@op(holomorphic=True, reference=_product_of_others_by_loop)
-def product_of_others(x, *, axis=None):
-    """For each element, the product of all others along `axis`: right also where some are zero."""
-    xp, axes = array_module(x), axes_of(axis, x.ndim)
-    kept = tuple(i for i in range(x.ndim) if i not in axes)
-    rows = x.transpose(kept + axes)
-    if not x.size:
-        return x.copy()
-    flat = rows.reshape([x.shape[i] for i in kept] + [-1])
-    ones = xp.ones_like(flat[..., :1])
-    before = xp.cumprod(xp.concatenate([ones, flat[..., :-1]], -1), -1)
-    after = xp.cumprod(xp.concatenate([ones, flat[..., :0:-1]], -1), -1)[..., ::-1]
-    back = [(kept + axes).index(i) for i in range(x.ndim)]
-    return (before * after).reshape(rows.shape).transpose(back)
-
-
-@product_of_others.shape
-def _(x, *, axis):
-    return Spec(x.shape, x.dtype)
-
-
-@product_of_others.vjp
-def _(g, y, x, *, axis):
-    total = spread(reduce_sum(g * y, axis=axis), x, axis=axis)
-    return (total - g * y) / x
-
-
-product_of_others.cases(lambda rng: (rng.uniform(0.5, 2, (2, 3)),), axis=1)
-product_of_others.cases(lambda rng: (rng.uniform(0.5, 2, (2, 3, 2)),), axis=(0, 2))
-
-
-def _extreme(name, type, method):
+def _extreme(name, type, method, of_none):
     """reduce_max or reduce_min: the gradient is shared equally among equal elements, as in TensorFlow."""
 
     def kernel(x, *, axis=None, keepdims=False):
+        if number_of(x, axis) == 0:
+            limits = np.iinfo(x.dtype) if x.dtype.kind in "iu" else None
+            nothing = getattr(limits, of_none) if limits else {"min": -np.inf, "max": np.inf}[of_none]
+            return array_module(x).full(reduced(x, axis, keepdims), nothing, x.dtype)
         return getattr(x, method)(axis=axis, keepdims=keepdims)
 
     kernel.__name__ = name
-    kernel.__doc__ = f"The {method}imum over `axis` (an int, several, or None for all). Raises ValueError for no elements."
-    order = {"max": -1, "min": 0}[method]
-
-    def reference(x, axis, keepdims):
-        axes = axes_of(axis, x.ndim)
-        kept = [i for i in range(x.ndim) if i not in axes]
-        flat = x.transpose(kept + list(axes)).reshape([x.shape[i] for i in kept] + [-1])
-        found = np.sort(flat, -1)[..., order]
-        return np.expand_dims(found, axes) if keepdims else found
-
-    made = op(kernel, type=type, reference=reference)
+    kernel.__doc__ = (
+        f"The {method}imum over `axis` (an int, several, or None for all); NaN where one is.\n\n"
+        f"Of no elements it is the {of_none}imum of the dtype, an infinity if there is one."
+    )
+    made = op(kernel, type=type, holomorphic=True, exact=True, reference=_by_sorting({"max": -1, "min": 0}[method]))
     made.shape(reduces)
 
-    def rule(g, y, x, *, axis, keepdims):
-        mine = cast(equal(x, spread(y, x, axis=axis, keepdims=keepdims)), dtype=x.dtype)
-        shared = divide(g, reduce_sum(mine, axis=axis, keepdims=keepdims))
+    @made.vjp
+    def _(g, y, x, *, axis, keepdims):
+        mine = cast(equal(x, spread(y, x, axis=axis, keepdims=keepdims)), x.dtype)
+        shared = g / reduce_sum(mine, axis=axis, keepdims=keepdims)
         return spread(shared, x, axis=axis, keepdims=keepdims) * mine
 
-    made.vjp(rule)
-    _examples(made, _normal)
-    made.cases(lambda rng: (np.array([[1, 5], [4, 4]], np.int32),), axis=0)
+    examples(made, _normal)
+    made.cases(_integers, axis=0)
+    made.cases(lambda rng: (np.array([[1.0, np.nan], [-np.inf, np.inf]]),), axis=0, gradient=False)
     return made
 
 
-reduce_max = _extreme("reduce_max", "Max", "max")
-reduce_min = _extreme("reduce_min", "Min", "min")
+def _by_sorting(place):
+    def reference(x, axis, keepdims):
+        axes = axes_of(axis, x.ndim)
+        lines = np.moveaxis(x, axes, range(x.ndim - len(axes), x.ndim))
+        lines = lines.reshape(*lines.shape[: x.ndim - len(axes)], -1)
+        found = np.where(np.isnan(lines).any(-1), lines.sum(-1, dtype=x.dtype), np.sort(lines, -1)[..., place])
+        return found.reshape(reduced(x, axis, keepdims))
+
+    return reference
+
+
+reduce_max = _extreme("reduce_max", "Max", "max", "min")
+reduce_min = _extreme("reduce_min", "Min", "min", "max")
+
+
+_INT64 = np.dtype(np.int64)
+
+
+def _place(name, type, better):
+    """argmax or argmin."""
+
+    def kernel(x, *, axis=0, output_type=_INT64):
+        if x.shape[axis] == 0 and number_of(x, None) == 0 != math.prod(reduced(x, axis, False)):
+            raise InvalidArgumentError(f"{name}: no elements along the axis.", expected="at least one", got=x.shape)
+        return getattr(x, name)(axis=axis).astype(output_type)
+
+    kernel.__name__ = name
+    kernel.__doc__ = (
+        f"The index of the {name[3:]}imum along `axis`: of the first one, if there are several.\n\n"
+        "output_type: int64 or int32. Raises InvalidArgumentError if there are no elements to choose from."
+    )
+
+    def reference(x, axis, output_type):
+        lines = np.moveaxis(x, axis, -1)
+        found = [line.index(better(line)) for line in lines.reshape(-1, lines.shape[-1]).tolist()]
+        return np.array(found, output_type).reshape(lines.shape[:-1])
+
+    made = op(kernel, type=type, differentiable=False, reference=reference)
+
+    @made.shape
+    def _(x, *, axis, output_type):
+        if output_type not in (np.int64, np.int32):
+            raise DTypeError("An index has another dtype.", expected="int64 or int32", got=output_type)
+        if isinstance(axis, tuple):
+            raise InvalidArgumentError("There is one axis.", expected="an int", got=axis)
+        return Spec(reduced(x, axis, False), output_type)
+
+    made.cases(_normal, lambda rng: (np.array([[1, 5, 5], [4, 4, 2]], np.int32),), axis=1)
+    made.cases(_normal, axis=-1, output_type=np.dtype(np.int32))
+    made.cases(lambda rng: (np.zeros((3, 0)),), lambda rng: (np.ones((1, 2)),))
+    made.rejects("out of range", _normal, axis=3)
+    made.rejects("int64 or int32", _normal, output_type=np.dtype(np.float32))
+    return made
+
+
+argmax = _place("argmax", "ArgMax", max)
+argmin = _place("argmin", "ArgMin", min)
+
+# ---- logic
 
 
 def _logical(name, type, method):
+    """reduce_any or reduce_all."""
+
     def kernel(x, *, axis=None, keepdims=False):
         return getattr(x, method)(axis=axis, keepdims=keepdims)
 
     kernel.__name__ = name
-    kernel.__doc__ = f"Whether {method} of the boolean elements over `axis` hold."
-    count = {"any": lambda n, of: n > 0, "all": lambda n, of: n == of}[method]
-    made = op(
-        kernel, type=type, differentiable=False,
-        reference=lambda x, axis, keepdims: count(
-            np.add.reduce(x.astype(int), axis=axis, keepdims=keepdims),
-            np.add.reduce(np.ones(x.shape, int), axis=axis, keepdims=keepdims),
-        ),
-    )  # fmt: skip
+    kernel.__doc__ = f"Whether {method} of the boolean elements over `axis` hold (an int, several, or None for all)."
+    made = op(kernel, type=type, differentiable=False, reference=by_lines({"any": any, "all": all}[method]))
     made.shape(reduces_bool)
-    _examples(made, lambda rng: (rng.integers(0, 4, (2, 3, 4)) > 0,))
+    examples(made, lambda rng: (rng.integers(0, 4, (2, 3, 4)) > 0,))
     made.cases(lambda rng: (np.zeros((0, 3), bool),), axis=0)
     made.rejects("boolean", lambda rng: (np.zeros((2, 3)),))
     return made
@@ -270,93 +384,3 @@ def _logical(name, type, method):
 
 reduce_any = _logical("reduce_any", "Any", "any")
 reduce_all = _logical("reduce_all", "All", "all")
-
-
-@op(type="LogSumExp", reference=lambda x, axis, keepdims: np.log(np.exp(x.astype(np.longdouble)).sum(axis=axis, keepdims=keepdims)).astype(x.dtype))
-def reduce_logsumexp(x, *, axis=None, keepdims=False):
-    """log(sum(exp(x))) over `axis`, without overflow: the maximum is taken out first."""
-    xp = array_module(x)
-    top = x.max(axis=axis, keepdims=True)
-    top = xp.where(xp.isfinite(top), top, x.dtype.type(0))
-    total = xp.log(xp.exp(x - top).sum(axis=axis, keepdims=True)) + top
-    return total if keepdims else total.reshape([n for i, n in enumerate(x.shape) if i not in axes_of(axis, x.ndim)])
-
-
-reduce_logsumexp.shape(reduces)
-
-
-@reduce_logsumexp.vjp
-def _(g, y, x, *, axis, keepdims):
-    spread_y = spread(y, x, axis=axis, keepdims=keepdims)
-    return spread(g, x, axis=axis, keepdims=keepdims) * exp(x - spread_y)
-
-
-_examples(reduce_logsumexp, _normal)
-reduce_logsumexp.cases(lambda rng: (np.array([1e3, 1e3, -1e3]),), axis=0)
-
-
-def _arg(name, type, compare):
-    def kernel(x, *, axis=0, output_type=np.dtype(np.int64)):
-        return getattr(x, name)(axis=axis).astype(output_type)
-
-    kernel.__name__ = name
-    kernel.__doc__ = f"The index of the {name[3:]}imum along `axis`, the first one if there are several."
-
-    def reference(x, axis, output_type):
-        lines = np.moveaxis(x, axis, -1)
-        found = [next(i for i, v in enumerate(line) if not any(compare(w, v) for w in line)) for line in lines.reshape(-1, lines.shape[-1])]
-        return np.array(found, output_type).reshape(lines.shape[:-1])
-
-    made = op(kernel, type=type, differentiable=False, reference=reference)
-
-    @made.shape
-    def _(x, *, axis, output_type):
-        return Spec(reduced(x, axis, False), output_type)
-
-    made.cases(_normal, lambda rng: (np.array([[1, 5, 5], [4, 4, 2]], np.int32),), axis=1)
-    made.cases(_normal, axis=-1, output_type=np.dtype(np.int32))
-    made.rejects("out of range", _normal, axis=3)
-    return made
-
-
-argmax = _arg("argmax", "ArgMax", lambda a, b: a > b)
-argmin = _arg("argmin", "ArgMin", lambda a, b: a < b)
-
-
-def _cumsum_by_matrix(x, axis, exclusive, reverse):
-    ones = np.tri(x.shape[axis], k=-1 if exclusive else 0)
-    return np.moveaxis(np.tensordot(ones.T if reverse else ones, np.moveaxis(x, axis, 0), 1), 0, axis)
-
-
-@op(holomorphic=True, reference=_cumsum_by_matrix)
-def cumsum(x, *, axis=0, exclusive=False, reverse=False):
-    """The running sum along `axis`. exclusive: without the element itself. reverse: from the end."""
-    xp = array_module(x)
-    x = xp.flip(x, axis) if reverse else x
-    y = xp.cumsum(x, axis=axis, dtype=x.dtype)
-    y = y - x if exclusive else y
-    return xp.flip(y, axis) if reverse else y
-
-
-@cumsum.shape
-def _(x, *, axis):
-    if x.shape is not None:
-        axes_of(axis, len(x.shape))
-    return Spec(x.shape, x.dtype)
-
-
-@cumsum.vjp
-def _(g, y, x, *, axis, exclusive, reverse):
-    return cumsum(g, axis=axis, exclusive=exclusive, reverse=not reverse)
-
-
-cumsum.cases(_normal, axis=0)
-for _exclusive, _reverse in ((True, False), (False, True), (True, True)):
-    cumsum.cases(_normal, axis=-1, exclusive=_exclusive, reverse=_reverse)
-cumsum.rejects("out of range", _normal, axis=3)
-
-
-def count_nonzero(x, axis=None, keepdims=False, dtype=np.dtype(np.int64), name=None):
-    """How many elements over `axis` are not zero."""
-    x = as_tensor(x)
-    return reduce_sum(cast(not_equal(x, as_tensor(0, x.spec.dtype)), dtype=canonical(dtype)), axis=axis, keepdims=keepdims, name=name)

@@ -226,4 +226,7 @@ def _(g, z, y, x):
     return share * x, -share * y
 
 
-atan2.cases(lambda rng: (rng.normal(size=(3, 4)), rng.normal(size=(4,))), lambda rng: (np.zeros((0, 2)), np.ones(2)))
+atan2.cases(
+    lambda rng: (rng.normal(size=(3, 4)), rng.choice([-1, 1], 4) * rng.uniform(0.5, 2, 4)),
+    lambda rng: (np.zeros((0, 2)), np.ones(2)),
+)
