@@ -9,7 +9,6 @@ import sys
 import threading
 
 import numpy as np
-import scipy.special
 
 from npslim.errors import InvalidArgumentError, missing_extra
 
@@ -31,8 +30,8 @@ def array_module(*arrays):
 
 
 def special_module(*arrays):
-    """SciPy's module of special functions, or CuPy's twin of it, for work on `arrays`."""
-    return scipy.special if array_module(*arrays) is np else importlib.import_module("cupyx.scipy.special")
+    """SciPy's module of special functions, which takes longer to import than npslim, or CuPy's twin of it."""
+    return importlib.import_module("scipy.special" if array_module(*arrays) is np else "cupyx.scipy.special")
 
 
 def device_module(device):

@@ -10,6 +10,7 @@ A checkpoint is named by its prefix, `model.ckpt-10`; the file is `model.ckpt-10
 
 import contextlib
 import os
+import platform
 import re
 import secrets
 import socket
@@ -130,11 +131,11 @@ def remove(prefix):
 
 
 def _temporary(path):
-    return f"{path}.{_host()}-{os.getpid()}-{secrets.token_hex(4)}.tmp"
+    return f"{path}.{_host()}-{os.getpid()}-{os.urandom(4).hex()}.tmp"
 
 
 def _host():
-    return f"{zlib.crc32(socket.gethostname().encode()):08x}"
+    return f"{zlib.crc32(platform.node().encode()):08x}"
 
 
 def _replace(path, data, verify=None):
