@@ -257,7 +257,7 @@ class Graph:
         with self.lock:
             self._check_not_finalized()
             if name in self._by_name:
-                raise ScopeError(f"Duplicate node name in graph: {name!r}.", hint="a name without '/' at its end is made unique")
+                raise ScopeError(f"Duplicate node name in graph: {name!r}.", hint="without a last / it is made unique")
             scope = self._scope
             node = Node(self, op, name, inputs, attrs, scope.controls, scope.device, scope.frame or user_frame())
             node.outputs = tuple(Tensor(node, i, spec) for i, spec in enumerate(specs))
@@ -537,6 +537,21 @@ class _Defaults(threading.local):
 
 _defaults = _Defaults()
 _global_graph = Graph()
+
+
+def needed(fetches, fed=()):
+    """The nodes that `fetches` depend on, in order of definition; the way back ends at tensors of `fed`."""
+    fed = set(fed)
+    todo = [getattr(f, "op", f) if not hasattr(f, "outputs") else f for f in fetches if f not in fed]
+    found = set()
+    while todo:
+        node = todo.pop()
+        if node in found:
+            continue
+        found.add(node)
+        todo.extend(node.control_inputs)
+        todo.extend(t.op for t in node.inputs if t not in fed)
+    return sorted(found, key=lambda node: node.index)
 
 
 def user_frame():

@@ -15,6 +15,7 @@ import numpy as np
 from npslim.backend import array_module, to_device, to_host, together
 from npslim.dtypes import as_dtype
 from npslim.errors import InvalidArgumentError
+from npslim.graph import needed
 from npslim.spec import show_shape
 
 
@@ -71,21 +72,6 @@ def make_plan(fetches, fed=(), kernels="plain", device="cpu"):
     keep = {slots[f] for f in fetches if f in slots} | {slots[t] for t in fed}
     _set_lifetimes(steps, keep)
     return Plan(steps, slots, len(slots))
-
-
-def needed(fetches, fed=()):
-    """The nodes that `fetches` depend on, in order of definition; the way back ends at tensors of `fed`."""
-    fed = set(fed)
-    todo = [getattr(f, "op", f) if not hasattr(f, "outputs") else f for f in fetches if f not in fed]
-    found = set()
-    while todo:
-        node = todo.pop()
-        if node in found:
-            continue
-        found.add(node)
-        todo.extend(node.control_inputs)
-        todo.extend(t.op for t in node.inputs if t not in fed)
-    return sorted(found, key=lambda node: node.index)
 
 
 def _set_lifetimes(steps, keep):
