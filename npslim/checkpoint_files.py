@@ -10,10 +10,7 @@ A checkpoint is named by its prefix, `model.ckpt-10`; the file is `model.ckpt-10
 
 import contextlib
 import os
-import platform
 import re
-import secrets
-import socket
 import zlib
 
 from npslim import _io
@@ -22,6 +19,7 @@ from npslim.hdf5 import Reader, encode
 from npslim.log import logger
 
 ENDING = ".h5"
+_NODE = os.uname().nodename if hasattr(os, "uname") else os.environ.get("COMPUTERNAME", "")
 _STEP = re.compile(r"-(\d+)$")
 _TEMPORARY = re.compile(r"\.(?P<host>[0-9a-f]{8})-(?P<pid>\d+)-[0-9a-f]{8}\.tmp$")
 
@@ -135,7 +133,7 @@ def _temporary(path):
 
 
 def _host():
-    return f"{zlib.crc32(platform.node().encode()):08x}"
+    return f"{zlib.crc32(_NODE.encode()):08x}"
 
 
 def _replace(path, data, verify=None):
