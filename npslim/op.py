@@ -26,7 +26,15 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from npslim.dtypes import DType, as_dtype, numpy_dtype
-from npslim.errors import ArgumentTypeError, DTypeError, InternalError, InvalidArgumentError, OpError, ShapeError
+from npslim.errors import (
+    ArgumentTypeError,
+    DTypeError,
+    GraphError,
+    InternalError,
+    InvalidArgumentError,
+    OpError,
+    ShapeError,
+)
 from npslim.graph import IndexedSlices, Tensor, get_default_graph, shapes_of, user_line
 from npslim.spec import Spec, TensorShape, broadcast, is_full
 
@@ -398,6 +406,11 @@ def graph_of(inputs):
     for x in inputs:
         graph = getattr(x, "graph", None)
         if graph is not None and not getattr(default, "outer", None):
+            if getattr(graph, "outer", None):
+                raise GraphError(
+                    f"{x.name} is a tensor of a branch and has no value outside of it.", made_at=user_line(),
+                    hint="return it from the function that cond or while_loop was given",
+                )  # fmt: skip
             return graph
     return default
 

@@ -125,7 +125,7 @@ def _as_result(name, x):
         with control_dependencies([x]):
             return identity(as_tensor(True))
     if x is None:
-        raise ArgumentTypeError(f"{name} must return tensors.", expected="tensors", got=None, made_at=user_line())
+        raise ArgumentTypeError(f"{name} must return tensors.", expected="tensors", got="None", made_at=user_line())
     return as_tensor(x)
 
 

@@ -5,9 +5,10 @@ import sys
 import numpy as np
 
 from npslim.backend import array_module, to_host
-from npslim.dtypes import numpy_dtype
-from npslim.errors import DTypeError, InvalidArgumentError
-from npslim.op import op, same
+from npslim.dtypes import as_dtype, numpy_dtype
+from npslim.errors import ArgumentTypeError, InvalidArgumentError
+from npslim.op import as_tensor, default_array, op, same
+from npslim.scopes import name_scope
 from npslim.spec import Spec
 
 
@@ -38,11 +39,12 @@ check_numerics.cases(lambda rng: (rng.normal(size=(2, 3)),), lambda rng: (np.zer
 
 @op(type="Assert", stateful=True, alike=(), differentiable=False)
 def assert_with(*values, summarize=3):
-    """Nothing, if all of the first input holds. Raises InvalidArgumentError with the other inputs, cut to `summarize`."""
+    """Nothing, if all of the first input holds. Raises InvalidArgumentError with the others, cut to `summarize`."""
     condition, *data = values
     if not bool(condition.all()):
-        shown = " ".join(f"[{' '.join(_words(d, summarize))}]" for d in data)
-        raise InvalidArgumentError(f"assertion failed: {shown}", expected="True", got="False")
+        shown = " ".join(f"[{summary(d, summarize)}]" for d in data)
+        got = f"{int((~condition).sum())} of {condition.size} false"
+        raise InvalidArgumentError(f"assertion failed: {shown}", expected="the condition to hold everywhere", got=got)
     return None
 
 
@@ -51,15 +53,39 @@ def _(*values, summarize):
     return ()
 
 
-def _words(value, n):
-    flat = np.ravel(to_host(value))
-    shown = [x.decode(errors="replace") if isinstance(x, bytes) else str(x) for x in (flat if n < 0 else flat[:n])]
-    return shown + ["..."] * (0 <= n < flat.size)
+def summary(value, limit):
+    """The first `limit` elements (-1: all) as TensorFlow prints them: '[0 1 2...]...', '7', 'a b'."""
+    value = np.asarray(to_host(value))
+    limit = value.size if limit < 0 else limit
+    shown = _rows(value, limit) if value.ndim > 1 else " ".join(_word(x) for x in value.reshape(-1)[:limit])
+    return shown + "..." * (value.size > limit)
+
+
+def _rows(value, limit):
+    """The rows of `value`, one bracket each, until `limit` elements are shown."""
+    parts = []
+    for row in value:
+        if limit <= 0 or not row.size:
+            break
+        parts.append(f"[{summary(row, limit)}]")
+        limit -= row.size
+    return "".join(parts)
+
+
+def _word(x):
+    if isinstance(x, bytes):
+        return x.decode(errors="replace")
+    if not isinstance(x, np.inexact):
+        return str(int(x))
+    short = f"{x:.6g}"  # as printf does it, unless that loses digits
+    return short if type(x)(short) == x or x != x else str(x)
 
 
 def Assert(condition, data, summarize=None, name=None):  # noqa: N802 - TensorFlow's name
     """A node that raises InvalidArgumentError with `data` (tensors or strings) unless all of `condition` holds."""
-    return assert_with(condition, *data, summarize=3 if summarize is None else summarize, name=name or "Assert")
+    with name_scope(name, "Assert"):
+        condition = as_tensor(condition, bool, "condition")
+        return assert_with(condition, *data, summarize=3 if summarize is None else summarize)
 
 
 @op(type="Print", stateful=True, alike=())
@@ -69,7 +95,7 @@ def print_with(x, *data, message="", first_n=-1, summarize=3, run=None, node=Non
     with cell.lock:
         cell.value = (cell.value or 0) + 1
         if first_n < 0 or cell.value <= first_n:
-            print(message + "".join(f"[{' '.join(_words(d, summarize))}]" for d in data), file=sys.stderr, flush=True)
+            print(message + "".join(f"[{summary(d, summarize)}]" for d in data), file=sys.stderr, flush=True)
     return x
 
 
@@ -86,23 +112,28 @@ def _(g, y, x, *data):
 def Print(input_, data, message=None, first_n=None, summarize=None, name=None):  # noqa: N802 - TensorFlow's name
     """`input_`; a run that computes it prints `message` and `data` to standard error, at most `first_n` times."""
     return print_with(
-        input_, *data, message=message or "", first_n=-1 if first_n is None else first_n,
+        as_tensor(input_), *data, message=message or "", first_n=-1 if first_n is None else first_n,
         summarize=3 if summarize is None else summarize, name=name or "Print",
     )  # fmt: skip
 
 
 @op(type="PyFunc", stateful=True, alike=(), differentiable=False)
-def call_python(*inputs, func, tout):
-    """What the Python function gives for the inputs' values, on the host."""
-    results = func(*(to_host(x) for x in inputs))
+def call_python(*inputs, func, tout, takes):
+    """What the Python function gives for copies of the first `takes` inputs, on the host."""
+    results = func(*(np.array(to_host(x)) for x in inputs[:takes]))
     results = list(results) if isinstance(results, tuple | list) else [] if results is None else [results]
     if len(results) != len(tout):
-        raise InvalidArgumentError("The function returned another number of values.", expected=len(tout), got=len(results))
-    found = [np.asarray(r) for r in results]
-    for r, dtype in zip(found, tout, strict=True):
-        if r.dtype != dtype and dtype != object:
-            raise InvalidArgumentError("The function returned another dtype.", expected=dtype, got=r.dtype)
-    return found[0] if len(found) == 1 else tuple(found)
+        raise InvalidArgumentError(
+            "The Python function returned another number of values.", expected=len(tout), got=len(results)
+        )
+    found = tuple(np.array(default_array(np.asarray(r))) for r in results)
+    for i, (r, dtype) in enumerate(zip(found, tout, strict=True)):
+        if r.dtype != dtype:
+            raise InvalidArgumentError(
+                f"Value {i} that the Python function returned has another dtype.",
+                expected=as_dtype(dtype).name, got=str(r.dtype),
+            )  # fmt: skip
+    return found[0] if len(found) == 1 else found
 
 
 @call_python.shape
@@ -113,10 +144,18 @@ def _(*inputs, tout):
 def py_func(func, inp, Tout, stateful=True, name=None):  # noqa: N803 - TensorFlow's name
     """What `func` gives for the values of `inp` (arrays): a tensor for a dtype `Tout`, a list for a list of dtypes.
 
-    Shapes are not known. Raises InvalidArgumentError if the function returns other dtypes, or another number of values.
+    The function gets copies, and runs in each run that needs its results. Shapes are not known.
+    Raises InvalidArgumentError if the function returns other dtypes, or another number of values.
     """
+    if not callable(func):
+        raise ArgumentTypeError("py_func calls a function.", expected="a function", got=repr(func))
     several = isinstance(Tout, list | tuple)
     tout = tuple(numpy_dtype(t) for t in (Tout if several else [Tout]))
-    called = func if len(inp) else lambda _: func()
-    outputs = call_python(*(list(inp) or [np.zeros(0, np.float32)]), func=called, tout=tout, name=name or "PyFunc")
+    inputs = [as_tensor(x) for x in inp] or [as_tensor(np.zeros(0, np.float32))]  # a node has at least one input
+    outputs = call_python(*inputs, func=func, tout=tout, takes=len(inp), name=name or "PyFunc")
+    if not tout:
+        return outputs  # the node itself, as in TensorFlow
     return list(outputs) if several else outputs[0]
+
+
+numpy_function = py_func

@@ -1,21 +1,23 @@
 """Random numbers, drawn on the host by a generator that belongs to the node (see `session.Store.generator`).
 
-So the bits depend on the seeds and on how often the node has drawn, and on nothing else: not on other nodes, on threads, or on
+So the bits depend on the seeds and on how often the node has drawn, and on nothing else: not on other nodes, threads or
 the device.
 """
 
 import numpy as np
 
 from npslim.backend import array_module
+from npslim.dtypes import numpy_dtype
 from npslim.errors import InvalidArgumentError
 from npslim.op import as_tensor, canonical, constant_value, contains_tensor, op
 from npslim.ops.create import shape_from
 from npslim.ops.elementwise import add, divide, multiply
 from npslim.ops.functions import floor
-from npslim.ops.shape import identity
 from npslim.ops.shape import shape as shape_of
 from npslim.scopes import name_scope
 from npslim.spec import Spec
+
+_FLOAT, _CLASS = np.dtype(np.float32), np.dtype(np.int64)
 
 
 def drawn(shape, *, dtype):
@@ -32,7 +34,7 @@ def _placed(array):
 
 
 @op(type="RandomUniform", random=True, host=("shape",), differentiable=False)
-def standard_uniform(shape, *, dtype=np.dtype(np.float32), seed=None, rng=None):
+def standard_uniform(shape, *, dtype=_FLOAT, seed=None, rng=None):
     """Uniform numbers in [0, 1)."""
     if dtype == np.float16:
         return _placed(np.minimum(rng.random(_sizes(shape), np.float32).astype(dtype), np.float16(0.9995)))
@@ -52,16 +54,16 @@ uniform_integers.shape(drawn)
 
 
 @op(type="RandomStandardNormal", random=True, host=("shape",), differentiable=False)
-def standard_normal(shape, *, dtype=np.dtype(np.float32), seed=None, rng=None):
+def standard_normal(shape, *, dtype=_FLOAT, seed=None, rng=None):
     """Normal numbers of mean 0 and deviation 1."""
-    return _placed(rng.standard_normal(_sizes(shape), np.float64 if dtype == np.float64 else np.float32).astype(dtype))
+    return _placed(rng.standard_normal(_sizes(shape)).astype(dtype))  # rounded: the same numbers on every machine
 
 
 standard_normal.shape(drawn)
 
 
 @op(type="TruncatedNormal", random=True, host=("shape",), differentiable=False)
-def standard_truncated_normal(shape, *, dtype=np.dtype(np.float32), seed=None, rng=None):
+def standard_truncated_normal(shape, *, dtype=_FLOAT, seed=None, rng=None):
     """Normal numbers of mean 0 and deviation 1, those beyond 2 drawn again."""
     numbers = rng.standard_normal(_sizes(shape))
     while (beyond := np.abs(numbers) > 2).any():
@@ -81,8 +83,8 @@ def random_shuffle(x, *, seed=None, rng=None):
 random_shuffle.shape(lambda x: Spec(x.shape, x.dtype))
 
 
-@op(type="Multinomial", random=True, differentiable=False)
-def multinomial(logits, *, num_samples, seed=None, output_dtype=np.dtype(np.int64), rng=None):
+@op(type="Multinomial", node_name="multinomial/Multinomial", random=True, differentiable=False)
+def multinomial(logits, *, num_samples, seed=None, output_dtype=_CLASS, rng=None):
     """Class numbers drawn with probabilities softmax(logits): `[n, classes]` to `[n, num_samples]`."""
     xp = array_module(logits)
     noise = xp.asarray(rng.gumbel(size=(logits.shape[0], num_samples, logits.shape[1])))
@@ -114,7 +116,7 @@ standard_normal.properties(_moments_like(0.0, 1.0, -7, 7))
 standard_truncated_normal.properties(_moments_like(0.0, 0.8796256610342398, -2, 2))
 uniform_integers.properties(_moments_like(4.5, np.sqrt(99 / 12), 0, 9))
 for _draw in (standard_uniform, standard_normal, standard_truncated_normal):
-    _draw.cases(lambda rng: (_MANY,), dtype=np.dtype(np.float32), gradient=False)
+    _draw.cases(lambda rng: (_MANY,), dtype=_FLOAT, gradient=False)
     _draw.cases(lambda rng: (_MANY,), dtype=np.dtype(np.float64), gradient=False)
 uniform_integers.cases(lambda rng: (_MANY,), minval=0, maxval=10, dtype=np.dtype(np.int32), gradient=False)
 
@@ -140,9 +142,9 @@ multinomial.cases(lambda rng: (np.array([[0.0, 1.0, 2.0], [3.0, 0.0, 0.0]]),), n
 # ---- functions under TensorFlow's names
 
 
-def random_uniform(shape, minval=0, maxval=None, dtype=np.dtype(np.float32), seed=None, name=None):
+def random_uniform(shape, minval=0, maxval=None, dtype=_FLOAT, seed=None, name=None):
     """Uniform numbers in [minval, maxval), maxval 1 unless given; integers need a maxval."""
-    dtype = canonical(dtype)
+    dtype = numpy_dtype(dtype)
     with name_scope(name, "random_uniform") as scope:
         dims = _dims(shape)
         if dtype.kind in "iu":
@@ -157,21 +159,21 @@ def random_uniform(shape, minval=0, maxval=None, dtype=np.dtype(np.float32), see
         if not contains_tensor([minval, maxval]) and (minval, maxval) == (0, 1):
             return numbers
         low, high = as_tensor(minval, dtype, "min"), as_tensor(maxval, dtype, "max")
-        return numbers * (high - low) + low
+        return add(numbers * (high - low), low, name=scope)
 
 
-def random_normal(shape, mean=0.0, stddev=1.0, dtype=np.dtype(np.float32), seed=None, name=None):
+def random_normal(shape, mean=0.0, stddev=1.0, dtype=_FLOAT, seed=None, name=None):
     """Normal numbers with `mean` and `stddev`."""
     return _scaled(standard_normal, "random_normal", shape, mean, stddev, dtype, seed, name)
 
 
-def truncated_normal(shape, mean=0.0, stddev=1.0, dtype=np.dtype(np.float32), seed=None, name=None):
+def truncated_normal(shape, mean=0.0, stddev=1.0, dtype=_FLOAT, seed=None, name=None):
     """Normal numbers with `mean` and `stddev`, those beyond two deviations drawn again."""
     return _scaled(standard_truncated_normal, "truncated_normal", shape, mean, stddev, dtype, seed, name)
 
 
 def _scaled(draw, default_name, shape, mean, stddev, dtype, seed, name):
-    dtype = canonical(dtype)
+    dtype = numpy_dtype(dtype)
     with name_scope(name, default_name) as scope:
         mean, stddev = as_tensor(mean, dtype, "mean"), as_tensor(stddev, dtype, "stddev")
         return add(draw(_dims(shape), dtype=dtype, seed=seed) * stddev, mean, name=scope)
@@ -185,7 +187,8 @@ def _dims(shape):
 def dropout(x, keep_prob=None, noise_shape=None, seed=None, name=None, rate=None):
     """`x` with elements set to zero with probability `1 - keep_prob`, the others divided by `keep_prob`.
 
-    noise_shape: the shape of the mask, which broadcasts to that of `x`. keep_prob: a number in (0, 1], or a scalar tensor.
+    noise_shape: the shape of the mask, which broadcasts to that of `x`. keep_prob: a number in (0, 1], or a scalar
+    tensor; at 1, `x` itself comes back.
     """
     with name_scope(name, "dropout", [x]):
         x = as_tensor(x)
@@ -194,9 +197,7 @@ def dropout(x, keep_prob=None, noise_shape=None, seed=None, name=None, rate=None
         if known is not None and not 0 < known <= 1:
             raise InvalidArgumentError("keep_prob must be in (0, 1].", expected="0 < keep_prob <= 1", got=known)
         if known is not None and known == 1:
-            return identity(x)
+            return x
         keep_prob = as_tensor(keep_prob, x.spec.dtype, "keep_prob")
-        uniform = random_uniform(
-            shape_of(x) if noise_shape is None else noise_shape, dtype=x.spec.dtype, seed=seed
-        )
+        uniform = random_uniform(shape_of(x) if noise_shape is None else noise_shape, dtype=x.spec.dtype, seed=seed)
         return multiply(divide(x, keep_prob), floor(keep_prob + uniform), name="Mul_1")

@@ -6,7 +6,8 @@ themselves are never written to, so a value that was read stays what it was.
 
 import numpy as np
 
-from npslim.backend import array_module
+from npslim.backend import array_module, to_host
+from npslim.dtypes import as_dtype, numpy_dtype
 from npslim.errors import DTypeError, InvalidArgumentError, OutOfRangeError, ShapeError
 from npslim.graph import IndexedSlices, control_dependencies, get_default_graph
 from npslim.op import as_tensor, op
@@ -28,18 +29,19 @@ def placeholder(*, dtype, shape=None, node=None):
 
 @placeholder.shape
 def _(*, dtype, shape):
-    return Spec(as_shape(shape), np.dtype(dtype))
+    return Spec(as_shape(shape), numpy_dtype(dtype))
 
 
 @op(type="PlaceholderWithDefault", stateful=True)
 def placeholder_with_default(input, *, shape):
-    """`input`, unless another value is fed."""
+    """`input`, unless another value of `shape` (None: any shape, or any size) is fed."""
     return input
 
 
 @placeholder_with_default.shape
 def _(input, *, shape):
-    return Spec(merge(input.shape, as_shape(shape)) and as_shape(shape), input.dtype)
+    merge(input.shape, as_shape(shape))  # refuses a default that does not fit
+    return Spec(as_shape(shape), input.dtype)
 
 
 @placeholder_with_default.vjp
@@ -55,7 +57,7 @@ def variable(*, shape, dtype, run=None, node=None):
 
 @variable.shape
 def _(*, shape, dtype):
-    return Spec(as_shape(shape), np.dtype(dtype))
+    return Spec(as_shape(shape), numpy_dtype(dtype))
 
 
 @op(type="Identity", refs=("ref",), stateful=True)
@@ -75,17 +77,19 @@ def _(ref):
 def like_ref(ref, value):
     """The shape rule of updates with a whole value: like the variable. Raises ShapeError and DTypeError."""
     if value.dtype != ref.dtype:
-        raise DTypeError("The value has another dtype than the variable.", expected=ref.dtype, got=value.dtype)
+        expected, got = as_dtype(ref.dtype).name, as_dtype(value.dtype).name
+        raise DTypeError("The value has another dtype than the variable.", expected=expected, got=got)
     if not compatible(ref.shape, value.shape):
-        raise ShapeError(
-            "The value has another shape than the variable.", expected=show_shape(ref.shape), got=show_shape(value.shape)
-        )
+        expected, got = show_shape(ref.shape), show_shape(value.shape)
+        raise ShapeError("The value has another shape than the variable.", expected=expected, got=got)
     return Spec(ref.shape, ref.dtype)
 
 
-@op(type="Assign", refs=("ref",), stateful=True)
-def assign(ref, value, *, validate_shape=True):
+@op(type="Assign", refs=("ref",), alike=("ref", "value"), stateful=True)
+def assign(ref, value, *, validate_shape=True, node=None):
     """Make `value` the variable's value; returns it. validate_shape=False allows any shape."""
+    if validate_shape and not compatible(value.shape, node.inputs[0].spec.shape):
+        raise _wrong_shape(ref, node.inputs[0].spec.shape, value)
     with ref.lock:
         ref.value = array_module(value).array(value)
         return ref.value
@@ -96,30 +100,48 @@ def _(ref, value, *, validate_shape):
     return like_ref(ref, value) if validate_shape else Spec(value.shape, like_ref(ref.with_shape(None), value).dtype)
 
 
-@op(type="AssignAdd", refs=("ref",), stateful=True)
+def _wrong_shape(ref, expected, value):
+    expected, got = show_shape(expected), show_shape(value.shape)
+    return ShapeError(f"The value has another shape than the variable {ref.name}.", expected=expected, got=got)
+
+
+def _of_shape(ref, value):
+    """The variable's value, which `value` is to be combined with. Raises ShapeError if their shapes differ."""
+    current = ref.initialized()
+    if current.shape != value.shape:
+        raise _wrong_shape(ref, current.shape, value)
+    return current
+
+
+@op(type="AssignAdd", refs=("ref",), alike=("ref", "value"), stateful=True)
 def assign_add(ref, value):
     """Add `value` to the variable; returns the sum."""
     with ref.lock:
-        ref.value = ref.initialized() + value
+        ref.value = _of_shape(ref, value) + value
         return ref.value
 
 
 assign_add.shape(like_ref)
 
 
-@op(type="AssignSub", refs=("ref",), stateful=True)
+@op(type="AssignSub", refs=("ref",), alike=("ref", "value"), stateful=True)
 def assign_sub(ref, value):
     """Subtract `value` from the variable; returns the difference."""
     with ref.lock:
-        ref.value = ref.initialized() - value
+        ref.value = _of_shape(ref, value) - value
         return ref.value
 
 
 assign_sub.shape(like_ref)
 
 
+# ---- updates of rows
+
+
 def rows_of_ref(ref, indices, updates):
-    """The shape rule of updates of rows: like the variable. Raises ShapeError."""
+    """The shape rule of updates of rows: like the variable. Raises ShapeError and DTypeError."""
+    if indices.dtype.kind not in "iu":
+        raise DTypeError("The indices are not integers.", expected="an integer dtype", got=as_dtype(indices.dtype).name)
     if None not in (ref.shape, indices.shape, updates.shape):
         expected = indices.shape + ref.shape[1:]
         if updates.shape != () and not compatible(expected, updates.shape):
@@ -127,19 +149,20 @@ def rows_of_ref(ref, indices, updates):
     return Spec(ref.shape, ref.dtype)
 
 
-def _scatter(name, type, doc, combine):
-    """An op that combines rows of a variable with updates, one by one where an index repeats."""
+def _scatter(name, doc, combine):
+    """An op that combines rows of a variable with updates, one after the other where an index repeats."""
 
     def kernel(ref, indices, updates):
         with ref.lock:
             value = ref.initialized().copy()
             _check_rows(indices, value.shape[0])
-            combine(array_module(value), value, indices, updates)
+            updates = array_module(value).broadcast_to(updates, indices.shape + value.shape[1:])
+            combine(value, indices.reshape(-1), updates.reshape(-1, *value.shape[1:]))
             ref.value = value
             return value
 
     kernel.__name__, kernel.__doc__ = name, doc
-    made = op(kernel, type=type, refs=("ref",), alike=(), stateful=True)
+    made = op(kernel, refs=("ref",), alike=("ref", "updates"), stateful=True)
     made.shape(rows_of_ref)
     return made
 
@@ -148,22 +171,45 @@ def _check_rows(indices, rows):
     """Raises InvalidArgumentError for an index outside the rows."""
     outside = (indices < 0) | (indices >= rows)
     if outside.any():
-        place = int(outside.ravel().argmax())
+        place = int(outside.reshape(-1).argmax())
         raise InvalidArgumentError(
-            "An index is out of range.", expected=f"0 <= index < {rows}", got=f"indices[{place}] = {indices.ravel()[place]}"
-        )
+            "An index is out of range.", expected=f"0 <= index < {rows}",
+            got=f"indices[{place}] = {indices.reshape(-1)[place]}",
+        )  # fmt: skip
 
 
-def _set_rows(xp, value, indices, updates):
-    value[indices] = updates
+def _row_by_row(combine):
+    def rows(value, indices, updates):
+        for i, update in zip(to_host(indices), updates, strict=True):
+            value[i] = combine(value[i], update)
+
+    return rows
 
 
-scatter_update = _scatter("scatter_update", "ScatterUpdate", "Set the rows `indices` to `updates`.", _set_rows)
-scatter_add = _scatter(
-    "scatter_add", "ScatterAdd", "Add `updates` to the rows `indices`.", lambda xp, v, i, u: xp.add.at(v, i, u)
-)
+def _add_rows(value, indices, updates):
+    array_module(value).add.at(value, indices, updates)
+
+
+scatter_update = _scatter("scatter_update", "Set the rows `indices` to `updates`.", _row_by_row(lambda v, u: u))
+scatter_add = _scatter("scatter_add", "Add `updates` to the rows `indices`.", _add_rows)
 scatter_sub = _scatter(
-    "scatter_sub", "ScatterSub", "Subtract `updates` from the rows `indices`.", lambda xp, v, i, u: xp.add.at(v, i, -u)
+    "scatter_sub", "Subtract `updates` from the rows `indices`.", lambda v, i, u: _add_rows(v, i, -u)
+)
+scatter_mul = _scatter("scatter_mul", "Multiply the rows `indices` by `updates`.", _row_by_row(lambda v, u: v * u))
+scatter_div = _scatter(
+    "scatter_div",
+    "Divide the rows `indices` by `updates`; integers are rounded towards zero.",
+    _row_by_row(lambda v, u: array_module(v).trunc(v / u).astype(v.dtype) if v.dtype.kind in "iu" else v / u),
+)
+scatter_min = _scatter(
+    "scatter_min",
+    "Set the rows `indices` to the smaller of themselves and `updates`.",
+    _row_by_row(lambda v, u: array_module(v).minimum(v, u)),
+)
+scatter_max = _scatter(
+    "scatter_max",
+    "Set the rows `indices` to the larger of themselves and `updates`.",
+    _row_by_row(lambda v, u: array_module(v).maximum(v, u)),
 )
 
 
@@ -213,6 +259,27 @@ def uninitialized_names(*variables, name=None):
 # ---- order
 
 
+@op(alike=(), exact=True, holomorphic=True, reference=lambda *input: tuple(x.copy() for x in input))
+def identity_n(*input):
+    """All inputs as they are, once all of them are computed."""
+    return input
+
+
+@identity_n.shape
+def _(*input):
+    return tuple(Spec(x.shape, x.dtype) for x in input)
+
+
+@identity_n.vjp
+def _(gs, ys, *input):
+    return [gs] if len(input) == 1 else list(gs)
+
+
+identity_n.cases(
+    lambda rng: (rng.normal(size=(2, 3)), rng.normal(size=(0, 2))), lambda rng: (rng.normal(size=2), np.array([1, 2]))
+)
+
+
 @op(type="NoOp", stateful=True)
 def no_op():
     """Nothing; what its control inputs do, it waits for."""
@@ -251,7 +318,6 @@ def with_dependencies(dependencies, output_tensor, name=None):
     """`output_tensor`, once `dependencies` have run."""
     with control_dependencies(dependencies):
         if isinstance(output_tensor, IndexedSlices):
-            return IndexedSlices(
-                identity(output_tensor.values), output_tensor.indices, output_tensor.dense_shape, output_tensor.dense_like
-            )
+            values, indices = identity(output_tensor.values), output_tensor.indices
+            return IndexedSlices(values, indices, output_tensor.dense_shape, output_tensor.dense_like)
         return identity(output_tensor, name=name or "control_dependency")
