@@ -403,7 +403,7 @@ class Graph:
         if isinstance(obj, IndexedSlices):
             obj = obj.values
         found = obj if isinstance(obj, Tensor | Node) else self.as_graph_element(obj)
-        return self.adopt(found).op if isinstance(found, Tensor) else self.adopt_node(found)
+        return self.adopt_node(found.op if isinstance(found, Tensor) else found)
 
     def adopt_node(self, node):
         """A node as a control input here. Raises GraphError for another graph's node."""
@@ -549,8 +549,8 @@ def needed(fetches, fed=()):
         if node in found:
             continue
         found.add(node)
-        todo.extend(node.control_inputs)
         todo.extend(t.op for t in node.inputs if t not in fed)
+        todo.extend(n for n in node.control_inputs if not n.outputs or not fed.issuperset(n.outputs))
     return sorted(found, key=lambda node: node.index)
 
 

@@ -46,9 +46,7 @@ class Branch(Graph):
         """A node from outside runs before the branch; there is nothing left to wait for inside."""
         if node.graph is self:
             return node
-        node = self.outer.adopt_node(node)
-        if node is not None:
-            self.outer_controls.append(node)
+        self.outer_controls.append(self.outer.adopt_node(node))
         return None
 
     def stand_in(self, spec, name):
@@ -64,6 +62,11 @@ def given(*, spec):
 
 
 given.shape(lambda *, spec: spec)
+
+
+def outside(*branches):
+    """The nodes of the outer graph that something in `branches` waits for."""
+    return [node for branch in branches for node in branch.outer_controls if node is not None]
 
 
 class Side:
@@ -248,7 +251,7 @@ def cond(pred, true_fn=None, false_fn=None, strict=False, name=None, fn1=None, f
         sides = tuple(Side(b, [b.adopt(x) for x in captured], flat(result)) for b, _, result in traced)
         for side in sides:
             side.mark = len(side.graph.nodes)
-        with control_dependencies([*true.outer_controls, *false.outer_controls]):
+        with control_dependencies(outside(true, false)):
             found = choose(pred, *captured, sides=sides, tapes=0, name="Merge")
     return packed(true_result, found[:-1])
 
@@ -422,7 +425,7 @@ def while_loop(
             Side(b, [*inner, *(b.adopt(x) for x in captured)], flat(result))
             for b, inner, result in ((test_branch, test_inner, test_result), (body_branch, body_inner, body_result))
         )
-        with control_dependencies([*test_branch.outer_controls, *body_branch.outer_controls]):
+        with control_dependencies(outside(test_branch, body_branch)):
             found = loop(*first, *captured, test=test, body=turn, count=len(first), taped=Taped(), name="Exit")[:-1]
     result = packed(structure, found)
     if maximum_iterations is not None:
