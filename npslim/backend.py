@@ -5,6 +5,7 @@ The only file that names cupy, and it never imports it before somebody asks for 
 """
 
 import importlib
+import itertools
 import sys
 import threading
 
@@ -76,3 +77,54 @@ def together(arrays):
     """`arrays` in one place: on the GPU if any of them is there."""
     module = array_module(*arrays) if arrays else np
     return arrays if module is np else [to_device(array, module) for array in arrays]
+
+
+def blas_libraries():
+    """[(get, set)] of the number of threads of each BLAS library that is loaded."""
+    controller = importlib.import_module("threadpoolctl").ThreadpoolController()
+    return [_threads_of(library) for library in controller.lib_controllers if library.user_api == "blas"]
+
+
+def _threads_of(library):
+    """threadpoolctl's functions; for OpenBLAS its own, since threadpoolctl lets only one thread of a program set them."""
+    for prefix, suffix in itertools.product(("", "scipy_"), ("", "64_", "_64")):
+        found = [
+            getattr(library.dynlib, f"{prefix}openblas_{verb}_num_threads{suffix}", None) for verb in ("get", "set")
+        ]
+        if None not in found:
+            return tuple(found)
+    return library.get_num_threads, library.set_num_threads
+
+
+class _OneThread:
+    """A context in which BLAS uses one thread, so that bits do not depend on how many there are.
+
+    Runs may overlap: the first to enter sets the limit, the last to leave lifts it.
+    """
+
+    def __init__(self):
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._libraries = None
+        self._before = []
+
+    def __enter__(self):
+        with self._lock:
+            self._inside += 1
+            if self._inside > 1:
+                return
+            if self._libraries is None:
+                self._libraries = blas_libraries()
+            self._before = [get() for get, _ in self._libraries]
+            for _, set_threads in self._libraries:
+                set_threads(1)
+
+    def __exit__(self, *_):
+        with self._lock:
+            self._inside -= 1
+            if self._inside == 0:
+                for (_, set_threads), threads in zip(self._libraries or (), self._before, strict=True):
+                    set_threads(threads)
+
+
+one_blas_thread = _OneThread()

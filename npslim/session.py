@@ -11,7 +11,7 @@ import zlib
 
 import numpy as np
 
-from npslim.backend import device_module, running_on, to_device, to_host
+from npslim.backend import device_module, one_blas_thread, running_on, to_device, to_host
 from npslim.dtypes import as_dtype
 from npslim.errors import (
     ArgumentTypeError,
@@ -189,7 +189,7 @@ class Session:
 
     def _run(self, leaves, feeds):
         plan = self.plan(tuple(dict.fromkeys(leaves)), tuple(feeds))
-        with np.errstate(all="ignore"), running_on(self.module):
+        with np.errstate(all="ignore"), running_on(self.module), one_blas_thread:
             values = execute(plan, feeds, Run(self))
         return [_fetched(values[plan.slots[leaf]]) if isinstance(leaf, Tensor) else None for leaf in leaves]
 
