@@ -379,6 +379,8 @@ def canonical(value):
     """An attribute as the kernel wants it: tuples for lists, a NumPy dtype, a number for a tensor of known value."""
     if isinstance(value, DType):
         return value.dtype
+    if isinstance(value, type) and issubclass(value, np.generic):
+        return np.dtype(value)
     if isinstance(value, TensorShape):
         return tuple(value.as_list())
     if isinstance(value, list | tuple) and not hasattr(value, "_fields"):

@@ -52,7 +52,7 @@ def evaluate(function, *arrays):
 
 
 def ulps(actual, exact, scale=0.0):
-    """The largest error of array `actual` against the numbers `exact`, in ulp of these, or of `scale` if that is more."""
+    """The largest error of array `actual` against the numbers `exact`, in ulp of these or, if larger, of `scale`."""
     worst = 0.0
     for a, e in zip(np.ravel(actual), np.ravel(np.array(exact, object)), strict=True):
         with np.errstate(over="ignore"):

@@ -6,6 +6,7 @@ import numpy as np
 
 from npslim.backend import array_module
 from npslim.errors import ArgumentTypeError, InvalidArgumentError, ShapeError, UnimplementedError
+from npslim.graph import OPERATORS
 from npslim.op import as_tensor, op
 from npslim.ops.elementwise import pow
 from npslim.ops.functions import abs, sqrt, square
@@ -73,6 +74,9 @@ matmul.cases(lambda rng: (np.array([[1, 2]], np.int32), np.array([[3], [4]], np.
 matmul.rejects("inner sizes", lambda rng: (np.zeros((2, 3)), np.zeros((2, 3))))
 matmul.rejects("no matrix", lambda rng: (np.zeros(3), np.zeros((3, 3))))
 matmul.rejects("do not broadcast", lambda rng: (np.zeros((2, 1, 3)), np.zeros((3, 3, 1))))
+
+OPERATORS["__matmul__"] = lambda a, b: matmul(a, b, name="matmul")
+OPERATORS["__rmatmul__"] = lambda b, a: matmul(a, b, name="matmul")
 
 # ---- sums of products over any axes
 
