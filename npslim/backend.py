@@ -86,7 +86,7 @@ def blas_libraries():
 
 
 def _threads_of(library):
-    """threadpoolctl's functions; for OpenBLAS its own, since threadpoolctl lets only one thread of a program set them."""
+    """threadpoolctl's functions; for OpenBLAS its own: threadpoolctl lets only one thread of a program set them."""
     for prefix, suffix in itertools.product(("", "scipy_"), ("", "64_", "_64")):
         found = [
             getattr(library.dynlib, f"{prefix}openblas_{verb}_num_threads{suffix}", None) for verb in ("get", "set")

@@ -81,7 +81,7 @@ class DType:
         if self.is_floating:
             return np.finfo(self.dtype)
         if self.is_integer:
-            return np.iinfo(self.dtype)
+            return np.iinfo(self.dtype.name)
         raise DTypeError(f"{self.name} has no limits.", expected="a floating or integer type", got=self.name)
 
     def is_compatible_with(self, other):
@@ -129,7 +129,7 @@ DTYPES = {
 }
 
 
-def numpy_dtype(value):
+def numpy_dtype(value) -> np.dtype:
     """The NumPy dtype that `value` (a DType, NumPy dtype or type, Python type or name) stands for.
 
     Raises DTypeError for anything that no tensor can hold.
@@ -145,9 +145,9 @@ def numpy_dtype(value):
     if value is None or found not in DTYPES:
         names = ", ".join(d.name for d in DTYPES.values())
         raise DTypeError(f"{value!r} is not an element type.", expected=f"one of {names}", got=repr(value))
-    return found
+    return np.dtype(found)
 
 
-def as_dtype(value):
+def as_dtype(value) -> DType:
     """The DType that `value` stands for; see `numpy_dtype`."""
     return DTYPES[numpy_dtype(value)]

@@ -186,7 +186,7 @@ class Node:
         self.control_inputs = tuple(control_inputs)
         self.device = device
         self.frame = frame
-        self.outputs = ()
+        self.outputs: tuple[Tensor, ...] = ()
 
     @property
     def type(self):
@@ -231,7 +231,7 @@ class _Scope(threading.local):
 
     def __init__(self):
         self.name = ""
-        self.controls = ()
+        self.controls: tuple[Node, ...] = ()
         self.device = ""
         self.frame = None
 
@@ -241,7 +241,7 @@ class Graph:
 
     def __init__(self):
         self.nodes = []
-        self.seed = None
+        self.seed: int | None = None
         self.finalized = False
         self.collections = {}
         self.extras = {}  # what higher layers keep with a graph: the variables that scopes share, say

@@ -19,6 +19,7 @@ import json
 import os
 import stat
 import zlib
+from typing import Any
 
 import numpy as np
 
@@ -134,7 +135,7 @@ class Reader:
     def read(self, name):
         """A tensor, its CRC verified."""
         dtype, shape, offset, nbytes, crc = self._row(name)
-        data = np.empty(nbytes, np.uint8)
+        data: Any = np.empty(nbytes, np.uint8)
         self._file.seek(offset)
         if self._file.readinto(memoryview(data)) != nbytes:
             raise self._damaged(

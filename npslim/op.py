@@ -22,6 +22,7 @@ before: graph.py   next: ops/elementwise.py
 import functools
 import inspect
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -46,7 +47,7 @@ KNOWN_LIMIT = 256  # values of small integer tensors are followed while defining
 class Case:
     """One example of an op: `draw(rng)` gives the input arrays. `gradient`: to which order it is checked."""
 
-    draw: object
+    draw: Any
     attrs: dict
     gradient: int = 2
 
@@ -79,13 +80,13 @@ class Op:
     partial           the kernel carries NaN through as "not known": see `Spec.known`
     """
 
-    kernel: object
+    kernel: Any
     name: str
     type: str
     node_name: str
     doc: str
-    reference: object = None
-    alike: object = True
+    reference: Any = None
+    alike: Any = True
     shape_only: tuple = ()
     host: tuple = ()
     refs: tuple = ()
@@ -96,13 +97,13 @@ class Op:
     exact: bool = False
     dynamic: bool = False
     partial: bool = False
-    shape_rule: object = None
-    vjp_rule: object = None
+    shape_rule: Any = None
+    vjp_rule: Any = None
     vjp_takes: tuple = ()
     shape_takes: tuple = ()
     all_cases: list = field(default_factory=list)
     rejections: list = field(default_factory=list)
-    property_check: object = None
+    property_check: Any = None
 
     def __post_init__(self):
         parameters = list(inspect.signature(self.kernel).parameters.values())
@@ -301,7 +302,7 @@ class Op:
         return f"<op {self.name}>"
 
 
-def op(kernel=None, *, type=None, node_name=None, **declared):
+def op(kernel=None, *, type=None, node_name=None, **declared) -> Any:
     """Make the function an op and put it into the registry. Keyword arguments: see `Op`."""
     if kernel is None:
         return functools.partial(op, type=type, node_name=node_name, **declared)
@@ -375,7 +376,7 @@ BROADCASTING = (broadcasts, compares, broadcasts_floats)  # the walk back sums w
 # ---- from what people pass to tensors
 
 
-def canonical(value):
+def canonical(value: Any) -> Any:
     """An attribute as the kernel wants it: tuples for lists, a NumPy dtype, a number for a tensor of known value."""
     if isinstance(value, DType):
         return value.dtype
@@ -385,8 +386,7 @@ def canonical(value):
         return tuple(value.as_list())
     if isinstance(value, list | tuple) and not hasattr(value, "_fields"):
         return tuple(canonical(v) for v in value)
-    if hasattr(value, "_as_tensor"):
-        value = value._as_tensor()
+    value = getattr(value, "_as_tensor", lambda: value)()
     if isinstance(value, Tensor):
         known = constant_value(value)
         if known is None:
@@ -444,7 +444,7 @@ def _(*, value):
     return Spec(value.shape, value.dtype, value)
 
 
-def default_array(value, narrow=True):
+def default_array(value: Any, narrow=True):
     """`value` as an array; `narrow`: of TensorFlow's default dtypes, float32 and int32, for Python's numbers."""
     if isinstance(value, np.ndarray | np.generic):
         array = np.asarray(value)
@@ -456,9 +456,8 @@ def default_array(value, narrow=True):
             fits = array.size == 0 or (array.max() < 2**31 and array.min() >= -(2**31))
             array = array.astype(np.int32) if fits else array
     if array.dtype.kind in "US":
-        array = np.array([x.encode() if isinstance(x, str) else bytes(x) for x in array.ravel()], object).reshape(
-            array.shape
-        )
+        words: Any = array.ravel().tolist()
+        array = np.array([w.encode() if isinstance(w, str) else w for w in words], object).reshape(array.shape)
     return array
 
 

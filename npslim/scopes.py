@@ -13,6 +13,7 @@ import inspect
 import threading
 import types
 from collections.abc import Mapping
+from typing import Any
 
 from npslim.errors import ArgumentTypeError, ScopeError
 from npslim.graph import get_default_graph
@@ -20,7 +21,7 @@ from npslim.graph import get_default_graph
 # ---- arg_scope
 
 _scoped = {}  # key -> the parameters of the function, and whether it takes any others
-_current = contextvars.ContextVar("arg_scope", default=types.MappingProxyType({}))
+_current: contextvars.ContextVar[Mapping] = contextvars.ContextVar("arg_scope", default=types.MappingProxyType({}))
 
 
 def arg_scope_func_key(op):
@@ -229,7 +230,7 @@ class VariableStore:
         return f"{prefix}_{i}"
 
 
-def variable_store(graph=None):
+def variable_store(graph: Any = None):
     """The VariableStore of `graph` (the outermost graph, inside a branch of a cond)."""
     graph = graph or get_default_graph()
     while getattr(graph, "outer", None) is not None:

@@ -8,6 +8,7 @@ before: plan.py   next: autograd/reverse.py
 import os
 import threading
 import zlib
+from typing import Any
 
 import numpy as np
 
@@ -26,6 +27,8 @@ from npslim.graph import IndexedSlices, Node, Tensor, get_default_graph, session
 from npslim.op import as_array, is_state, read_of
 from npslim.plan import check_kernels, make_plan, stand_in
 from npslim.spec import compatible, show_shape
+
+_NOTED = "npslim: noted"  # on an error: it already says which node it came from
 
 
 class Cell:
@@ -140,7 +143,7 @@ def _context(step, run):
 
 def _explain(error, node, inputs):
     """Note on `error` which node it came from, the user's line, and what went in."""
-    if getattr(error, "__npslim_noted__", False):
+    if error.__dict__.get(_NOTED):
         return
     if isinstance(error, OpError):
         error.op = error.op or node
@@ -151,7 +154,7 @@ def _explain(error, node, inputs):
         for t, value in zip(node.inputs, inputs, strict=True)
     )
     error.add_note(f"  node     {node.name} ({node.type})\n  made at  {node.made_at}\n  inputs   {shown or '-'}")
-    error.__npslim_noted__ = True
+    error.__dict__[_NOTED] = True
 
 
 class Session:
@@ -171,7 +174,7 @@ class Session:
         self._plans = {}
         self._entered = []
 
-    def run(self, fetches, feed_dict=None, options=None, run_metadata=None):
+    def run(self, fetches, feed_dict=None, options=None, run_metadata=None) -> Any:
         """The values of `fetches`, in the same structure.
 
         fetches: a tensor, node (gives None), variable, name, IndexedSlices, or any nesting of these in lists, tuples,
@@ -215,7 +218,7 @@ class Session:
 
     # ---- fetches
 
-    def _flatten(self, fetches, leaves):
+    def _flatten(self, fetches, leaves) -> Any:
         """The structure of `fetches` with numbers of places in `leaves` instead of tensors."""
         if isinstance(fetches, dict):
             return type(fetches)((key, self._flatten(value, leaves)) for key, value in fetches.items())
@@ -361,7 +364,7 @@ class _Composite:
         self.rebuild = rebuild
 
 
-def _rebuild(structure, results):
+def _rebuild(structure: Any, results) -> Any:
     """`structure` with each leaf replaced by the next of `results`."""
     if structure is _LEAF:
         return next(results)

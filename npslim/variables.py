@@ -10,6 +10,7 @@ import contextlib
 import functools
 import inspect
 import re
+from typing import Any
 
 import numpy as np
 
@@ -239,7 +240,7 @@ def get_variable(
     scope = get_variable_scope()
     getter = custom_getter or scope.custom_getter
     full_name = "/".join(part for part in (scope.name, name) if part)
-    arguments = dict(
+    arguments: dict[str, Any] = dict(
         shape=shape,
         dtype=float32 if dtype is None and scope.dtype is None else as_dtype(dtype or scope.dtype),
         initializer=initializer if initializer is not None else scope.initializer,
@@ -342,7 +343,7 @@ def _new_variable(name, shape, dtype, initializer, trainable, collections, valid
                 f"Shape of a new variable ({name}) must be fully defined.", expected="every size known",
                 got=show_shape(shape),
             )  # fmt: skip
-        initial_value = functools.partial(initializer, list(shape), dtype=dtype)
+        initial_value = functools.partial(initializer, list(shape or ()), dtype=dtype)
     else:
         initial_value = as_tensor(initializer, dtype.dtype)
         if shape is not None and not compatible(shape, initial_value.spec.shape):

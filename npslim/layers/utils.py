@@ -1,5 +1,7 @@
 """Helpers for people who write layers, under TF-Slim's names."""
 
+from typing import Any
+
 from npslim.layers.common import (
     append_tensor_alias,
     collect_named_outputs,
@@ -21,7 +23,7 @@ def constant_value(value_or_tensor):
     return None if known is None else known[()]
 
 
-def smart_cond(pred, fn1, fn2, name=None):
+def smart_cond(pred, fn1, fn2, name=None) -> Any:
     """`fn1()` or `fn2()`, chosen while defining if `pred` is known, else a `cond`."""
     value = constant_value(pred)
     if value is None:

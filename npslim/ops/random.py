@@ -4,6 +4,8 @@ So the bits depend on the seeds and on how often the node has drawn, and on noth
 the device.
 """
 
+from typing import Any
+
 import numpy as np
 
 from npslim.backend import array_module
@@ -142,7 +144,7 @@ multinomial.cases(lambda rng: (np.array([[0.0, 1.0, 2.0], [3.0, 0.0, 0.0]]),), n
 # ---- functions under TensorFlow's names
 
 
-def random_uniform(shape, minval=0, maxval=None, dtype=_FLOAT, seed=None, name=None):
+def random_uniform(shape, minval: Any = 0, maxval: Any = None, dtype: Any = _FLOAT, seed=None, name=None):
     """Uniform numbers in [minval, maxval), maxval 1 unless given; integers need a maxval."""
     dtype = numpy_dtype(dtype)
     with name_scope(name, "random_uniform") as scope:
@@ -162,12 +164,12 @@ def random_uniform(shape, minval=0, maxval=None, dtype=_FLOAT, seed=None, name=N
         return add(numbers * (high - low), low, name=scope)
 
 
-def random_normal(shape, mean=0.0, stddev=1.0, dtype=_FLOAT, seed=None, name=None):
+def random_normal(shape, mean=0.0, stddev=1.0, dtype: Any = _FLOAT, seed=None, name=None):
     """Normal numbers with `mean` and `stddev`."""
     return _scaled(standard_normal, "random_normal", shape, mean, stddev, dtype, seed, name)
 
 
-def truncated_normal(shape, mean=0.0, stddev=1.0, dtype=_FLOAT, seed=None, name=None):
+def truncated_normal(shape, mean=0.0, stddev=1.0, dtype: Any = _FLOAT, seed=None, name=None):
     """Normal numbers with `mean` and `stddev`, those beyond two deviations drawn again."""
     return _scaled(standard_truncated_normal, "truncated_normal", shape, mean, stddev, dtype, seed, name)
 
