@@ -88,7 +88,7 @@ multiply.cases(
 )
 
 
-@op(type="MulNoNan", node_name="multiply_no_nan", reference=lambda x, y: np.where(y == 0, 0, x) * y)
+@op(type="MulNoNan", node_name="multiply_no_nan", holomorphic=True, reference=lambda x, y: np.where(y == 0, 0, x) * y)
 def multiply_no_nan(x, y):
     """x * y, and 0 where y is 0, also if x is infinite or NaN there."""
     return array_module(x, y).where(y == 0, x.dtype.type(0), x * y)
@@ -162,7 +162,12 @@ def pair(x, y):
     return x, y
 
 
-@op(type="DivNoNan", node_name="div_no_nan", reference=lambda x, y: np.where(y == 0, 0, x / np.where(y == 0, 1, y)))
+@op(
+    type="DivNoNan",
+    node_name="div_no_nan",
+    holomorphic=True,
+    reference=lambda x, y: np.where(y == 0, 0, x / np.where(y == 0, 1, y)),
+)
 def divide_no_nan(x, y):
     """x / y, element by element, and 0 where y is 0."""
     zero = y == 0

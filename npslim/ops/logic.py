@@ -67,7 +67,7 @@ def _logical(name, type, function, reference, doc):
         return function(x, y)
 
     kernel.__name__, kernel.__doc__ = name, doc
-    made = op(kernel, type=type, differentiable=False, reference=reference)
+    made = op(kernel, type=type, differentiable=False, holomorphic=True, reference=reference)
     made.shape(_all_bool)
     made.cases(
         lambda rng: (np.array([[True], [False]]), np.array([True, False])),

@@ -10,9 +10,9 @@ from npslim.errors import DTypeError, InvalidArgumentError, ShapeError
 from npslim.op import as_tensor, op
 from npslim.ops.elementwise import squared_difference
 from npslim.ops.functions import sqrt
-from npslim.ops.logic import accumulator, cast, equal, not_equal
+from npslim.ops.logic import accumulator, cast, equal, not_equal, where_v2
 from npslim.ops.scan import cumprod
-from npslim.ops.shape import reshape, reshape_like, zeros_like
+from npslim.ops.shape import ones_like, reshape, reshape_like, zeros_like
 from npslim.scopes import name_scope
 from npslim.spec import Spec
 
@@ -295,7 +295,7 @@ def _extreme(name, type, method, of_none):
 
     @made.vjp
     def _(g, y, x, *, axis, keepdims):
-        mine = cast(equal(x, spread(y, x, axis=axis, keepdims=keepdims)), x.dtype)
+        mine = where_v2(equal(x, spread(y, x, axis=axis, keepdims=keepdims)), ones_like(x), 0.0)
         shared = g / reduce_sum(mine, axis=axis, keepdims=keepdims)
         return spread(shared, x, axis=axis, keepdims=keepdims) * mine
 
