@@ -164,7 +164,7 @@ class Op:
         return node.outputs[0] if single else node.outputs if node.outputs else node
 
     def _bind(self, args, attrs):
-        """Inputs, attributes and name: all may be given by name; attributes and name may follow the inputs by position."""
+        """Inputs, attributes and name. All may be given by name; attributes and name may also follow the inputs."""
         if self.variadic and args and isinstance(args[0], list | tuple):
             places = dict(
                 zip((*self.defaults, "name"), args[1:], strict=False)
@@ -213,7 +213,10 @@ class Op:
         with graph_as_default(graph), graph.name_scope(node_name + "/"):
             tensors = [
                 as_tensor(
-                    x, shared if i in group and not is_tensor(x) else None, name=n if not self.variadic else f"{n}_{i}", ref=n in self.refs
+                    x,
+                    shared if i in group and not is_tensor(x) else None,
+                    name=n if not self.variadic else f"{n}_{i}",
+                    ref=n in self.refs,
                 )
                 for i, (x, n) in enumerate(zip(inputs, names, strict=True))
             ]

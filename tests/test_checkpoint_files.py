@@ -1,4 +1,4 @@
-"""How checkpoints get to the disk: a fault at any file operation leaves a good one, and the error says what happened."""
+"""How checkpoints get to the disk: a fault at any file operation leaves a good one; the error says what happened."""
 
 import errno
 import os

@@ -1,7 +1,7 @@
 """Every op on CuPy, forward and backward, and a whole training step: on a stand-in that refuses what CuPy refuses.
 
-The stand-in (`fake_cupy`) computes with NumPy, so values must be the same; what it shows is that no kernel converts, mixes,
-or calls what CuPy does not have. Tests on a real GPU are marked and skip themselves.
+The stand-in (`fake_cupy`) computes with NumPy, so values must be the same; what it shows is that no kernel converts,
+mixes, or calls what CuPy does not have. Tests on a real GPU are marked and skip themselves.
 """
 
 import importlib.util

@@ -8,6 +8,8 @@ from npslim.op import as_tensor, canonical, default_array, op
 from npslim.ops.reduce import reduce_sum
 from npslim.spec import Spec
 
+_FLOAT32 = np.dtype(np.float32)
+
 
 def shape_from(dims):
     """The shape that the spec of a tensor of sizes stands for."""
@@ -39,18 +41,18 @@ fill.cases(
 )
 
 
-def zeros(shape, dtype=np.dtype(np.float32), name=None):
+def zeros(shape, dtype=_FLOAT32, name=None):
     """Zeros of a shape, which may be a tensor."""
     return _constant_or_fill(shape, canonical(dtype), 0, name or "zeros")
 
 
-def ones(shape, dtype=np.dtype(np.float32), name=None):
+def ones(shape, dtype=_FLOAT32, name=None):
     """Ones of a shape, which may be a tensor."""
     return _constant_or_fill(shape, canonical(dtype), 1, name or "ones")
 
 
 def _constant_or_fill(shape, dtype, number, name):
-    value = (b"" if number == 0 else b"1") if dtype == object else number
+    value = (b"" if number == 0 else b"1") if dtype.kind == "O" else number
     return fill(_as_dims(shape), as_tensor(value, dtype), name=name)
 
 
@@ -60,7 +62,17 @@ def _as_dims(shape):
     return as_tensor(shape)
 
 
-@op(type="Range", node_name="range", host=("start", "limit", "delta"), alike=(), dynamic=True, differentiable=False, reference=lambda start, limit, delta: np.array([start + i * delta for i in range(max(0, int(np.ceil((limit - start) / delta))))], start.dtype))
+@op(
+    type="Range",
+    node_name="range",
+    host=("start", "limit", "delta"),
+    alike=(),
+    dynamic=True,
+    differentiable=False,
+    reference=lambda start, limit, delta: np.array(
+        [start + i * delta for i in range(max(0, int(np.ceil((limit - start) / delta))))], start.dtype
+    ),
+)
 def range_of(start, limit, delta):
     """start, start + delta, ... up to, and without, the limit."""
     return array_module().arange(start[()], limit[()], delta[()], dtype=start.dtype)
@@ -105,12 +117,25 @@ def linspace(start, stop, num, name=None):
     return start + steps * ((as_tensor(stop, start.spec.dtype) - start) / max(num - 1, 1))
 
 
-def eye(num_rows, num_columns=None, batch_shape=None, dtype=np.dtype(np.float32), name=None):
+def eye(num_rows, num_columns=None, batch_shape=None, dtype=_FLOAT32, name=None):
     """The identity matrix."""
     return as_tensor(np.eye(num_rows, num_columns, dtype=canonical(dtype)), name=name or "eye")
 
 
-@op(alike=(), host=("depth",), differentiable=False, node_name="one_hot", type="OneHot", reference=lambda indices, depth, on_value, off_value, axis, dtype: np.moveaxis(np.array([[on_value if i == d else off_value for d in range(depth)] for i in indices.ravel()], dtype).reshape(*indices.shape, int(depth)), -1, axis))
+@op(
+    alike=(),
+    host=("depth",),
+    differentiable=False,
+    node_name="one_hot",
+    type="OneHot",
+    reference=lambda indices, depth, on_value, off_value, axis, dtype: np.moveaxis(
+        np.array([[on_value if i == d else off_value for d in range(depth)] for i in indices.ravel()], dtype).reshape(
+            *indices.shape, int(depth)
+        ),
+        -1,
+        axis,
+    ),
+)
 def one_hot_of(indices, depth, *, on_value, off_value, axis, dtype):
     """`on_value` at the place that the index names along a new dimension of size `depth`, `off_value` elsewhere."""
     xp = array_module(indices)
@@ -136,7 +161,9 @@ one_hot_of.cases(
     lambda rng: (np.zeros(0, np.int32), np.array(3, np.int32)),
     on_value=1.0, off_value=0.0, axis=-1, dtype=_F8,
 )  # fmt: skip
-one_hot_of.cases(lambda rng: (np.array([[0, 2]]), np.array(3, np.int32)), on_value=5.0, off_value=-1.0, axis=1, dtype=_F8)
+one_hot_of.cases(
+    lambda rng: (np.array([[0, 2]]), np.array(3, np.int32)), on_value=5.0, off_value=-1.0, axis=1, dtype=_F8
+)
 
 
 def one_hot(indices, depth, on_value=None, off_value=None, axis=None, dtype=None, name=None):
@@ -147,5 +174,6 @@ def one_hot(indices, depth, on_value=None, off_value=None, axis=None, dtype=None
     on_value, off_value = 1 if on_value is None else on_value, 0 if off_value is None else off_value
     dtype = np.dtype(np.float32) if dtype is None else canonical(dtype)
     axis = -1 if axis is None else axis
-    return one_hot_of(indices, as_tensor(depth, np.int32), on_value=on_value, off_value=off_value, axis=axis, dtype=dtype, name=name)
-
+    return one_hot_of(
+        indices, as_tensor(depth, np.int32), on_value=on_value, off_value=off_value, axis=axis, dtype=dtype, name=name
+    )

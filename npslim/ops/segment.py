@@ -99,7 +99,13 @@ unsorted_segment_max.vjp(_extreme_rule)
 unsorted_segment_min.vjp(_extreme_rule)
 
 
-@op(alike=(), holomorphic=True, reference=lambda x, ids: np.array([x[i] if i >= 0 else 0 * x[0] for i in ids.ravel()]).reshape(ids.shape + x.shape[1:]))
+@op(
+    alike=(),
+    holomorphic=True,
+    reference=lambda x, ids: np.array([x[i] if i >= 0 else 0 * x[0] for i in ids.ravel()]).reshape(
+        ids.shape + x.shape[1:]
+    ),
+)
 def rows_or_zero(x, ids):
     """The rows of `x` by `ids`, zeros where an id is below 0."""
     xp = array_module(x)
@@ -120,7 +126,12 @@ def _(g, y, x, ids):
 rows_or_zero.cases(lambda rng: (rng.normal(size=(3, 2)), np.array([2, -1, 0, 0])))
 
 
-@op(alike=(), holomorphic=True, shape_only=("like",), reference=lambda data, ids, like: _by_loop(data, ids, like.shape[0], 0, np.add))
+@op(
+    alike=(),
+    holomorphic=True,
+    shape_only=("like",),
+    reference=lambda data, ids, like: _by_loop(data, ids, like.shape[0], 0, np.add),
+)
 def segment_sum_like(data, ids, like):
     """`unsorted_segment_sum` into the shape of `like`."""
     xp = array_module(data)
@@ -181,5 +192,3 @@ def segment_max(data, segment_ids, name=None):
 def segment_min(data, segment_ids, name=None):
     """The minimum of the rows of each segment, 0 for an empty one; ids are sorted."""
     return _zero_for_empty(unsorted_segment_min, data, segment_ids, name)
-
-

@@ -7,6 +7,8 @@ from npslim.errors import ShapeError
 from npslim.op import as_tensor, op, same
 from npslim.spec import Spec, compatible, count, merge
 
+_INT32 = np.dtype(np.int32)
+
 
 @op(shape_only=("x",), differentiable=False, holomorphic=True, reference=lambda x: np.full(x.shape, 0, x.dtype))
 def zeros_like(x):
@@ -45,7 +47,12 @@ def _(g, y, x):
 identity.cases(lambda rng: (rng.normal(size=(2, 3)),))
 
 
-@op(holomorphic=True, host=("shape",), partial=True, reference=lambda x, shape: np.array(x.ravel().tolist(), x.dtype).reshape(shape))
+@op(
+    holomorphic=True,
+    host=("shape",),
+    partial=True,
+    reference=lambda x, shape: np.array(x.ravel().tolist(), x.dtype).reshape(shape),
+)
 def reshape(x, shape):
     """The elements of `x` in another shape; a size of -1 takes what is left.
 
@@ -64,8 +71,10 @@ def _(x, shape):
     if sizes.count(-1) > 1:
         raise ShapeError("Only one size can be -1.", expected="at most one -1", got=sizes)
     inner = count(tuple(rest))
-    if inner is not None and total is not None and (
-        (-1 in sizes and (total % inner if inner else total)) or (-1 not in sizes and inner != total)
+    if (
+        inner is not None
+        and total is not None
+        and ((-1 in sizes and (total % inner if inner else total)) or (-1 not in sizes and inner != total))
     ):
         raise ShapeError(
             f"Cannot reshape {total} elements to {sizes}.", expected=f"{total} elements", got=f"{inner} elements"
@@ -87,7 +96,12 @@ reshape.cases(
 reshape.rejects("Cannot reshape 6 elements", lambda rng: (np.zeros((2, 3)), np.array([4], np.int32)))
 
 
-@op(holomorphic=True, shape_only=("like",), alike=(), reference=lambda x, like: np.array(x.ravel().tolist(), x.dtype).reshape(like.shape))
+@op(
+    holomorphic=True,
+    shape_only=("like",),
+    alike=(),
+    reference=lambda x, like: np.array(x.ravel().tolist(), x.dtype).reshape(like.shape),
+)
 def reshape_like(x, like):
     """The elements of `x` in the shape of `like`."""
     return x.reshape(like.shape)
@@ -146,15 +160,16 @@ def _(g, y, *xs, axis):
     return [slice_like(g, *xs, axis=axis, part=i) for i in range(len(xs))]
 
 
-concat.cases(
-    lambda rng: (rng.normal(size=(2, 3)), rng.normal(size=(4, 3))), axis=0
-)
-concat.cases(
-    lambda rng: (rng.normal(size=(2, 3)), rng.normal(size=(2, 1)), rng.normal(size=(2, 0))), axis=-1
-)
+concat.cases(lambda rng: (rng.normal(size=(2, 3)), rng.normal(size=(4, 3))), axis=0)
+concat.cases(lambda rng: (rng.normal(size=(2, 3)), rng.normal(size=(2, 1)), rng.normal(size=(2, 0))), axis=-1)
 
 
-@op(holomorphic=True, alike=(), shape_only=("xs",), reference=lambda g, *xs, axis, part: np.split(g, np.cumsum([x.shape[axis] for x in xs])[:-1], axis)[part])
+@op(
+    holomorphic=True,
+    alike=(),
+    shape_only=("xs",),
+    reference=lambda g, *xs, axis, part: np.split(g, np.cumsum([x.shape[axis] for x in xs])[:-1], axis)[part],
+)
 def slice_like(g, *xs, axis, part):
     """What part number `part` of the concatenation of `xs` along `axis` takes up in `g`."""
     begin = sum(x.shape[axis] for x in xs[:part])
@@ -204,7 +219,7 @@ def sizes_known(x, dtype):
 
 
 @op(shape_only=("x",), differentiable=False, reference=lambda x, out_type: np.array(list(x.shape), out_type))
-def shape(x, *, out_type=np.dtype(np.int32)):
+def shape(x, *, out_type=_INT32):
     """The sizes of `x`: `[rank]` integers, on the host."""
     return np.array(x.shape, out_type)
 
@@ -218,7 +233,7 @@ shape.cases(lambda rng: (np.zeros((2, 0, 3)),), lambda rng: (np.zeros(()),), gra
 
 
 @op(shape_only=("x",), differentiable=False, reference=lambda x, out_type: np.array(len(x.ravel()), out_type))
-def size(x, *, out_type=np.dtype(np.int32)):
+def size(x, *, out_type=_INT32):
     """The number of elements of `x`, on the host."""
     return np.array(x.size, out_type)
 
@@ -253,7 +268,13 @@ def axis_of(axis, rank):
     return axis % rank
 
 
-@op(holomorphic=True, node_name="transpose", reference=lambda x, perm: np.einsum(x, list(range(x.ndim)), list(perm if perm is not None else range(x.ndim)[::-1])))
+@op(
+    holomorphic=True,
+    node_name="transpose",
+    reference=lambda x, perm: np.einsum(
+        x, list(range(x.ndim)), list(perm if perm is not None else range(x.ndim)[::-1])
+    ),
+)
 def transpose(x, *, perm=None):
     """The dimensions of `x` in the order `perm`; reversed without one."""
     return x.transpose(perm)
@@ -265,7 +286,9 @@ def _(x, *, perm):
         return Spec(None if perm is None else (None,) * len(perm), x.dtype)
     perm = tuple(range(len(x.shape)))[::-1] if perm is None else perm
     if sorted(perm) != list(range(len(x.shape))):
-        raise ShapeError("perm is no permutation of the dimensions.", expected=list(range(len(x.shape))), got=list(perm))
+        raise ShapeError(
+            "perm is no permutation of the dimensions.", expected=list(range(len(x.shape))), got=list(perm)
+        )
     return Spec(tuple(x.shape[i] for i in perm), x.dtype)
 
 
@@ -279,7 +302,11 @@ transpose.cases(lambda rng: (rng.normal(size=(2, 3, 0)),), lambda rng: (rng.norm
 transpose.rejects("no permutation", lambda rng: (np.zeros((2, 3)),), perm=(0, 0))
 
 
-@op(holomorphic=True, partial=True, reference=lambda x, axis: x.reshape(x.shape[: axis % (x.ndim + 1)] + (1,) + x.shape[axis % (x.ndim + 1) :]))
+@op(
+    holomorphic=True,
+    partial=True,
+    reference=lambda x, axis: x.reshape(x.shape[: axis % (x.ndim + 1)] + (1,) + x.shape[axis % (x.ndim + 1) :]),
+)
 def expand_dims(x, *, axis):
     """`x` with a dimension of size 1 put in at `axis`."""
     return array_module(x).expand_dims(x, axis)
@@ -303,7 +330,18 @@ for _axis in (0, 1, -1):
 expand_dims.rejects("out of range", lambda rng: (np.zeros((2, 3)),), axis=3)
 
 
-@op(holomorphic=True, partial=True, dynamic=True, reference=lambda x, axis: x.reshape([n for i, n in enumerate(x.shape) if not (n == 1 if axis is None else i in [a % x.ndim for a in np.atleast_1d(axis)])]))
+@op(
+    holomorphic=True,
+    partial=True,
+    dynamic=True,
+    reference=lambda x, axis: x.reshape(
+        [
+            n
+            for i, n in enumerate(x.shape)
+            if not (n == 1 if axis is None else i in [a % x.ndim for a in np.atleast_1d(axis)])
+        ]
+    ),
+)
 def squeeze(x, *, axis=None):
     """`x` without its dimensions of size 1, or without those of `axis` (an int, or several)."""
     return array_module(x).squeeze(x, None if axis == () else axis)
@@ -318,7 +356,9 @@ def _(x, *, axis):
     axes = {axis_of(a, len(x.shape)) for a in ((axis,) if isinstance(axis, int) else axis)}
     for a in axes:
         if x.shape[a] not in (1, None):
-            raise ShapeError("Cannot squeeze a dimension that is not 1.", expected="size 1", got=f"size {x.shape[a]} at {a}")
+            raise ShapeError(
+                "Cannot squeeze a dimension that is not 1.", expected="size 1", got=f"size {x.shape[a]} at {a}"
+            )
     return Spec(tuple(n for i, n in enumerate(x.shape) if i not in axes), x.dtype)
 
 
@@ -333,7 +373,15 @@ for _axis in (0, -1, (0, 2)):
 squeeze.rejects("not 1", lambda rng: (np.zeros((2, 3)),), axis=0)
 
 
-@op(holomorphic=True, partial=True, type="Pack", node_name="stack", reference=lambda *xs, axis: np.moveaxis(np.array([x.tolist() for x in xs], xs[0].dtype).reshape((len(xs), *xs[0].shape)), 0, axis))
+@op(
+    holomorphic=True,
+    partial=True,
+    type="Pack",
+    node_name="stack",
+    reference=lambda *xs, axis: np.moveaxis(
+        np.array([x.tolist() for x in xs], xs[0].dtype).reshape((len(xs), *xs[0].shape)), 0, axis
+    ),
+)
 def stack(*xs, axis=0):
     """Tensors of one shape, joined along a new dimension at `axis`."""
     return array_module(*xs).stack(xs, axis=axis)
@@ -356,11 +404,18 @@ def _(g, y, *xs, axis):
 
 
 for _axis in (0, 1, -1):
-    stack.cases(lambda rng: [rng.normal(size=(2, 3)) for _ in range(3)], lambda rng: [rng.normal(size=(0, 3))], axis=_axis)
+    stack.cases(
+        lambda rng: [rng.normal(size=(2, 3)) for _ in range(3)], lambda rng: [rng.normal(size=(0, 3))], axis=_axis
+    )
 stack.rejects("not compatible", lambda rng: (np.zeros((2, 3)), np.zeros((2, 4))))
 
 
-@op(holomorphic=True, type="Unpack", node_name="unstack", reference=lambda x, num, axis: tuple(np.moveaxis(x, axis, 0)[i] for i in range(num)))
+@op(
+    holomorphic=True,
+    type="Unpack",
+    node_name="unstack",
+    reference=lambda x, num, axis: tuple(np.moveaxis(x, axis, 0)[i] for i in range(num)),
+)
 def unpack(x, *, num, axis=0):
     """The `num` slices of `x` along `axis`, which is gone from them."""
     return tuple(array_module(x).moveaxis(x, axis, 0))
@@ -399,7 +454,14 @@ def unstack(value, num=None, axis=0, name=None):
     return list(parts)
 
 
-@op(holomorphic=True, type="SplitV", node_name="split", reference=lambda x, sizes, axis: tuple(np.take(x, np.arange(sum(sizes[:i]), sum(sizes[: i + 1])), axis) for i in range(len(sizes))))
+@op(
+    holomorphic=True,
+    type="SplitV",
+    node_name="split",
+    reference=lambda x, sizes, axis: tuple(
+        np.take(x, np.arange(sum(sizes[:i]), sum(sizes[: i + 1])), axis) for i in range(len(sizes))
+    ),
+)
 def split_sizes(x, *, sizes, axis=0):
     """`x` taken apart along `axis` into parts of the given sizes."""
     places = np.cumsum(sizes)[:-1].tolist()
@@ -427,7 +489,7 @@ split_sizes.rejects("add up", lambda rng: (np.zeros((2, 3)),), sizes=(1, 2))
 
 
 def split(value, num_or_size_splits, axis=0, num=None, name="split"):
-    """`value` taken apart along `axis`: into that many equal parts, or parts of the given sizes (one may be -1). A list.
+    """A list of the parts of `value` along `axis`: that many equal ones, or of the given sizes (one may be -1).
 
     Raises ShapeError if the size is not known, or not divisible.
     """
@@ -448,7 +510,16 @@ def split(value, num_or_size_splits, axis=0, num=None, name="split"):
     return list(split_sizes(value, sizes=tuple(sizes), axis=axis, name=name))
 
 
-@op(holomorphic=True, host=("multiples",), node_name="Tile", reference=lambda x, multiples: np.kron(np.ones(multiples, x.dtype), x) if x.size else np.zeros([a * b for a, b in zip(x.shape, multiples, strict=True)]))
+@op(
+    holomorphic=True,
+    host=("multiples",),
+    node_name="Tile",
+    reference=lambda x, multiples: (
+        np.kron(np.ones(multiples, x.dtype), x)
+        if x.size
+        else np.zeros([a * b for a, b in zip(x.shape, multiples, strict=True)])
+    ),
+)
 def tile(x, multiples):
     """`x` repeated `multiples[i]` times along dimension i."""
     return array_module(x).tile(x, tuple(int(m) for m in multiples))
@@ -460,7 +531,9 @@ def _(x, multiples):
         rank = len(x.shape) if x.shape is not None else multiples.shape[0] if multiples.shape else None
         return Spec(None if rank is None else (None,) * rank, x.dtype)
     if len(multiples.known) != len(x.shape):
-        raise ShapeError("There must be a multiple for each dimension.", expected=len(x.shape), got=len(multiples.known))
+        raise ShapeError(
+            "There must be a multiple for each dimension.", expected=len(x.shape), got=len(multiples.known)
+        )
     sizes = zip(x.shape, multiples.known.tolist(), strict=True)
     return Spec(tuple(None if n is None or np.isnan(m) else int(n * m) for n, m in sizes), x.dtype)
 
@@ -477,7 +550,14 @@ tile.cases(
 tile.rejects("each dimension", lambda rng: (np.zeros((2, 3)), np.array([2], np.int32)))
 
 
-@op(holomorphic=True, alike=(), shape_only=("like",), reference=lambda g, like: np.einsum("aibj->ij", g.reshape(g.shape[0] // like.shape[0], like.shape[0], g.shape[1] // like.shape[1], like.shape[1])))
+@op(
+    holomorphic=True,
+    alike=(),
+    shape_only=("like",),
+    reference=lambda g, like: np.einsum(
+        "aibj->ij", g.reshape(g.shape[0] // like.shape[0], like.shape[0], g.shape[1] // like.shape[1], like.shape[1])
+    ),
+)
 def sum_of_tiles(g, like):
     """The sum of the tiles of the shape of `like` that `g` is made of."""
     pairs = [n for a, b in zip(g.shape, like.shape, strict=True) for n in ((a // b if b else 1), b)]
@@ -497,7 +577,12 @@ def _(h, y, g, like):
 sum_of_tiles.cases(lambda rng: (rng.normal(size=(4, 3)), np.zeros((2, 1))))
 
 
-@op(holomorphic=True, alike=(), shape_only=("like",), reference=lambda x, like: np.kron(np.ones([a // b for a, b in zip(like.shape, x.shape, strict=True)]), x))
+@op(
+    holomorphic=True,
+    alike=(),
+    shape_only=("like",),
+    reference=lambda x, like: np.kron(np.ones([a // b for a, b in zip(like.shape, x.shape, strict=True)]), x),
+)
 def tile_like(x, like):
     """`x` repeated to the shape of `like`, whose sizes are multiples."""
     return array_module(x).tile(x, tuple(a // b if b else 1 for a, b in zip(like.shape, x.shape, strict=True)))
@@ -516,7 +601,16 @@ def _(g, y, x, like):
 tile_like.cases(lambda rng: (rng.normal(size=(2, 1)), np.zeros((4, 3))))
 
 
-@op(holomorphic=True, type="ReverseV2", reference=lambda x, axis: x[tuple(slice(None, None, -1) if i in [a % x.ndim for a in np.atleast_1d(axis)] else slice(None) for i in range(x.ndim))])
+@op(
+    holomorphic=True,
+    type="ReverseV2",
+    reference=lambda x, axis: x[
+        tuple(
+            slice(None, None, -1) if i in [a % x.ndim for a in np.atleast_1d(axis)] else slice(None)
+            for i in range(x.ndim)
+        )
+    ],
+)
 def reverse(x, *, axis):
     """`x` the other way round along `axis` (an int, or several)."""
     return array_module(x).flip(x, axis)

@@ -19,7 +19,17 @@ def _known(spec):
 # ---- slice(begin, size)
 
 
-@op(alike=(), holomorphic=True, host=("begin", "size"), partial=True, type="Slice", node_name="Slice", reference=lambda x, begin, size: x[np.ix_(*(range(b, n if s == -1 else b + s) for b, s, n in zip(begin, size, x.shape, strict=True)))])
+@op(
+    alike=(),
+    holomorphic=True,
+    host=("begin", "size"),
+    partial=True,
+    type="Slice",
+    node_name="Slice",
+    reference=lambda x, begin, size: x[
+        np.ix_(*(range(b, n if s == -1 else b + s) for b, s, n in zip(begin, size, x.shape, strict=True)))
+    ],
+)
 def slice_(x, begin, size):
     """The part of `x` that begins at `begin` and has the given size; -1 takes the rest.
 
@@ -28,7 +38,9 @@ def slice_(x, begin, size):
     ends = [n if s == -1 else b + s for b, s, n in zip(begin.tolist(), size.tolist(), x.shape, strict=True)]
     for i, (b, e, n) in enumerate(zip(begin.tolist(), ends, x.shape, strict=True)):
         if not 0 <= b <= e <= n:
-            raise InvalidArgumentError("The slice is out of range.", expected=f"inside [0, {n}] in dimension {i}", got=f"[{b}, {e}]")
+            raise InvalidArgumentError(
+                "The slice is out of range.", expected=f"inside [0, {n}] in dimension {i}", got=f"[{b}, {e}]"
+            )
     return x[tuple(slice(int(b), int(e)) for b, e in zip(begin, ends, strict=True))]
 
 
@@ -43,7 +55,9 @@ def _(x, begin, size):
         n = None if x.shape is None else x.shape[i]
         b, s = None if begins is None else begins[i], None if sizes is None else sizes[i]
         if None not in (b, s, n) and not 0 <= b <= (n if s == -1 else b + s) <= n:
-            raise ShapeError("The slice is out of range.", expected=f"inside [0, {n}] in dimension {i}", got=f"begin {b}, size {s}")
+            raise ShapeError(
+                "The slice is out of range.", expected=f"inside [0, {n}] in dimension {i}", got=f"begin {b}, size {s}"
+            )
         found.append((None if None in (n, b) else n - b) if s == -1 else s)
     return Spec(tuple(found), x.dtype)
 
@@ -60,7 +74,15 @@ slice_.cases(
 slice_.rejects("out of range", lambda rng: (np.zeros((3,)), np.array([1]), np.array([3])))
 
 
-@op(holomorphic=True, alike=(), host=("begin",), shape_only=("like",), reference=lambda g, begin, like: np.pad(g, [(b, n - b - s) for b, n, s in zip(begin, like.shape, g.shape, strict=True)]))
+@op(
+    holomorphic=True,
+    alike=(),
+    host=("begin",),
+    shape_only=("like",),
+    reference=lambda g, begin, like: np.pad(
+        g, [(b, n - b - s) for b, n, s in zip(begin, like.shape, g.shape, strict=True)]
+    ),
+)
 def slice_grad(g, begin, like):
     """Zeros of the shape of `like` with `g` at `begin`."""
     total = array_module(g).zeros(like.shape, g.dtype)
@@ -81,7 +103,13 @@ def _(h, y, g, begin, like):
 slice_grad.cases(lambda rng: (rng.normal(size=(2, 2)), np.array([1, 0], np.int32), np.zeros((3, 4))))
 
 
-@op(holomorphic=True, alike=(), host=("begin",), shape_only=("like",), reference=lambda x, begin, like: x[np.ix_(*(range(b, b + s) for b, s in zip(begin, like.shape, strict=True)))])
+@op(
+    holomorphic=True,
+    alike=(),
+    host=("begin",),
+    shape_only=("like",),
+    reference=lambda x, begin, like: x[np.ix_(*(range(b, b + s) for b, s in zip(begin, like.shape, strict=True)))],
+)
 def slice_as(x, begin, like):
     """The part of `x` that begins at `begin` and has the shape of `like`."""
     return x[tuple(slice(b, b + s) for b, s in zip(begin.tolist(), like.shape, strict=True))]
@@ -128,7 +156,15 @@ def _by_iteration(x, numbers, plan, missing):
     return np.array([x.ravel()[p] for p in positions.ravel()], x.dtype).reshape(positions.shape)
 
 
-@op(alike=(), holomorphic=True, host=("numbers",), partial=True, type="StridedSlice", node_name="strided_slice", reference=_by_iteration)
+@op(
+    alike=(),
+    holomorphic=True,
+    host=("numbers",),
+    partial=True,
+    type="StridedSlice",
+    node_name="strided_slice",
+    reference=_by_iteration,
+)
 def strided_slice_by(x, numbers, *, plan, missing):
     """`x[index]` for an index of integers, slices, new axes and an ellipsis; see `_index`."""
     try:
@@ -219,7 +255,11 @@ def taken_apart(key):
         elif isinstance(place, slice):
             plan += "s"
             left_out = "b" * (place.start is None) + "e" * (place.stop is None)
-            numbers += [place.start or 0 if place.start is None else place.start, 0 if place.stop is None else place.stop, 1 if place.step is None else place.step]
+            numbers += [
+                place.start or 0 if place.start is None else place.start,
+                0 if place.stop is None else place.stop,
+                1 if place.step is None else place.step,
+            ]
         elif contains_tensor(place) or hasattr(place, "__index__"):
             plan += "i"
             numbers += [place, 0, 1]
@@ -240,15 +280,21 @@ for _key in (
 ):  # fmt: skip
     _numbers, _plan, _missing = taken_apart(_key)
     strided_slice_by.cases(
-        lambda rng, numbers=_numbers: (rng.normal(size=(3, 4)), np.array(numbers, np.int32)), plan=_plan, missing=_missing
+        lambda rng, numbers=_numbers: (rng.normal(size=(3, 4)), np.array(numbers, np.int32)),
+        plan=_plan,
+        missing=_missing,
     )
 strided_slice_grad.cases(
-    lambda rng: (rng.normal(size=(2,)), np.array([0, 0, 2, 1, 0, 1], np.int32), np.zeros((3, 4))), plan="si", missing=("be", "")
+    lambda rng: (rng.normal(size=(2,)), np.array([0, 0, 2, 1, 0, 1], np.int32), np.zeros((3, 4))),
+    plan="si",
+    missing=("be", ""),
 )
 strided_slice_by.rejects(
     "more indices", lambda rng: (np.zeros(3), np.array([0, 0, 1, 0, 0, 1], np.int32)), plan="ii", missing=("", "")
 )
-strided_slice_by.rejects("out of range", lambda rng: (np.zeros(3), np.array([3, 0, 1], np.int32)), plan="i", missing=("",))
+strided_slice_by.rejects(
+    "out of range", lambda rng: (np.zeros(3), np.array([3, 0, 1], np.int32)), plan="i", missing=("",)
+)
 
 
 def get_item(x, key, name=None):
@@ -269,7 +315,10 @@ def get_item(x, key, name=None):
 OPERATORS["__getitem__"] = get_item
 
 
-def strided_slice(input_, begin, end, strides=None, begin_mask=0, end_mask=0, ellipsis_mask=0, new_axis_mask=0, shrink_axis_mask=0, name=None):  # fmt: skip
+def strided_slice(
+    input_, begin, end, strides=None, begin_mask=0, end_mask=0, ellipsis_mask=0, new_axis_mask=0, shrink_axis_mask=0,
+    name=None,
+):  # fmt: skip
     """TensorFlow's form of `x[begin:end:strides]`: bit i of a mask speaks of place i of the index."""
     strides = [1] * len(begin) if strides is None else strides
     key = []
@@ -296,7 +345,10 @@ def _pad_by_index(x, paddings, mode, value):
         source = [g.ravel()[i] for g, i in zip(grid, place, strict=True)]
         if mode != "CONSTANT":
             edge = 0 if mode == "REFLECT" else 1
-            source = [-s - edge if s < 0 else 2 * n - 2 + edge - s if s >= n else s for s, n in zip(source, x.shape, strict=True)]
+            source = [
+                -s - edge if s < 0 else 2 * n - 2 + edge - s if s >= n else s
+                for s, n in zip(source, x.shape, strict=True)
+            ]
         if all(0 <= s < n for s, n in zip(source, x.shape, strict=True)):
             full[place] = x[tuple(source)]
     return full
@@ -328,8 +380,17 @@ def _(x, paddings, *, mode):
     room = {"REFLECT": -1, "SYMMETRIC": 0}.get(mode)
     for i, (n, pair) in enumerate(zip(x.shape, pairs, strict=True)):
         if min(pair) < 0 or (room is not None and n is not None and max(pair) > n + room):
-            raise ShapeError("The padding does not fit.", expected=f"0 <= padding of dimension {i}" + (f" <= {n + room}" if room is not None else ""), got=pair)
-    return Spec(tuple(None if n is None or np.isnan(a + b) else int(n + a + b) for n, (a, b) in zip(x.shape, pairs, strict=True)), x.dtype)
+            raise ShapeError(
+                "The padding does not fit.",
+                expected=f"0 <= padding of dimension {i}" + (f" <= {n + room}" if room is not None else ""),
+                got=pair,
+            )
+    return Spec(
+        tuple(
+            None if n is None or np.isnan(a + b) else int(n + a + b) for n, (a, b) in zip(x.shape, pairs, strict=True)
+        ),
+        x.dtype,
+    )
 
 
 @pad_by.vjp
@@ -391,6 +452,10 @@ def pad(tensor, paddings, mode="CONSTANT", name=None, constant_values=0):
 
     mode: CONSTANT puts `constant_values`, REFLECT mirrors without the border element, SYMMETRIC with it.
     """
-    return pad_by(tensor, paddings, mode=mode.upper(), value=constant_values, name=name or ("Pad" if mode.upper() == "CONSTANT" else "MirrorPad"))
-
-
+    return pad_by(
+        tensor,
+        paddings,
+        mode=mode.upper(),
+        value=constant_values,
+        name=name or ("Pad" if mode.upper() == "CONSTANT" else "MirrorPad"),
+    )

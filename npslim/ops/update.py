@@ -14,7 +14,9 @@ def updated(var, *inputs):
     grad = inputs[-1]
     if not compatible(var.shape, grad.shape):
         raise ShapeError(
-            "The gradient does not have the variable's shape.", expected=show_shape(var.shape), got=show_shape(grad.shape)
+            "The gradient does not have the variable's shape.",
+            expected=show_shape(var.shape),
+            got=show_shape(grad.shape),
         )
     return Spec(var.shape, var.dtype)
 
