@@ -41,9 +41,9 @@ def gradients(
     graph = ys[0].graph
     stopped = {_tensor(t) for t in _listed(stop_gradients)}
     with graph_as_default(graph), graph.name_scope(name or "gradients"):
-        flows = _forward_flow(graph, xs, stopped)
+        flows = _forward_flow(graph, xs)
         cotangents = _seeds(ys, grad_ys)
-        found = _walk_back(graph, ys, xs, flows, cotangents)
+        found = _walk_back(graph, ys, xs, flows, stopped, cotangents)
         if unconnected_gradients in ("zero", "ZERO"):
             return [zeros_like(x) if g is None else g for x, g in zip(xs, found, strict=True)]
         return found
@@ -65,12 +65,12 @@ def _tensor(value):
     return as_tensor(value)
 
 
-def _forward_flow(graph, xs, stopped):
+def _forward_flow(graph, xs):
     """The tensors that depend on one of `xs`, `xs` themselves among them."""
     flows = set(xs)
     first = min((x.op.index for x in xs), default=0)
     for node in graph.nodes[first:]:
-        if any(t in flows and t not in stopped for t in node.inputs):
+        if any(t in flows for t in node.inputs):
             flows.update(node.outputs)
     return flows
 
@@ -92,12 +92,13 @@ def _seeds(ys, grad_ys):
     return cotangents
 
 
-def _walk_back(graph, ys, xs, flows, cotangents):
+def _walk_back(graph, ys, xs, flows, stopped, cotangents):
     wanted, found = set(xs), {}
     last, first = max(y.op.index for y in ys), min(x.op.index for x in xs) if xs else 0
     for node in reversed(graph.nodes[first : last + 1]):
         pulled = {t: _total(cotangents.pop(t)) for t in node.outputs if t in cotangents}
         found.update((t, g) for t, g in pulled.items() if t in wanted)
+        pulled = {t: g for t, g in pulled.items() if t not in stopped}
         if not pulled or not any(t in flows for t in node.inputs):
             continue
         for t, g in zip(node.inputs, _pull(graph, node, pulled), strict=True):
