@@ -1,6 +1,6 @@
 """CPU seconds that `import npslim` takes beyond NumPy's own import: medians of fresh processes, taken in turn.
 
-    python bench/import_time.py [rounds]
+python bench/import_time.py [rounds]
 """
 
 import statistics
