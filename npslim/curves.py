@@ -65,7 +65,9 @@ def _panel(name, points, i):
         return f"{x:.1f},{y:.1f}"
 
     line = " ".join(place(step, value) for step, value in points)
+    marked = [place(step, value).split(",") for step, value in points] if len(points) < 30 else []
     colour = COLOURS[i % len(COLOURS)]
+    dots = "".join(f'<circle cx="{x}" cy="{y}" r="2.5" fill="{colour}"/>' for x, y in marked)
     return (
         f'<rect x="{left}" y="{top}" width="{right - left}" height="{bottom - top}" fill="none" stroke="#999"/>'
         f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="1.3"/>'
@@ -73,5 +75,5 @@ def _panel(name, points, i):
         f'<text x="{left - 4}" y="{bottom}" text-anchor="end">{low:.4g}</text>'
         f'<text x="{left}" y="{bottom + 14}">{first}</text>'
         f'<text x="{right}" y="{bottom + 14}" text-anchor="end">{last}</text>'
-        f'<text x="{left + 6}" y="{top + 14}" fill="{colour}">{html.escape(name)}</text>'
+        f'<text x="{left + 6}" y="{top + 14}" fill="{colour}">{html.escape(name)}</text>{dots}'
     )
