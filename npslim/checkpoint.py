@@ -90,7 +90,9 @@ class Saver:
         step = self._step(sess, global_step)
         prefix = save_path if step is None else f"{save_path}-{step}"
         values = dict(zip(variables, sess.run(list(variables.values())), strict=True))
-        meta = {"step": step, "draws": sess.store.draws, "entropy": sess.store.entropy}
+        meta = {"step": step, "draws": sess.store.draws}
+        if sess.graph.seed is None:  # unseeded numbers go on where they stopped, too
+            meta["entropy"] = sess.store.entropy
         files.save(prefix, {name: np.asarray(value) for name, value in values.items()}, meta)
         if write_state:
             self._keep(prefix, latest_filename)
@@ -184,6 +186,12 @@ def _nearest(name, names):
 def latest_checkpoint(checkpoint_dir, latest_filename=None):
     """The prefix of the newest checkpoint in a folder that can be read, or None."""
     return files.latest(checkpoint_dir, latest_filename or "checkpoint")
+
+
+def kept_checkpoints(checkpoint_dir, latest_filename=None):
+    """The prefixes that the state file of a folder lists, oldest first."""
+    state = files.read_state(checkpoint_dir, latest_filename or "checkpoint")
+    return [] if state is None else state[1]
 
 
 def checkpoint_exists(checkpoint_prefix):

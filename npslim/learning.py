@@ -3,7 +3,7 @@
 import os
 import time
 
-from npslim.checkpoint import Saver, latest_checkpoint
+from npslim.checkpoint import Saver, kept_checkpoints, latest_checkpoint
 from npslim.errors import InvalidArgumentError, OutOfRangeError
 from npslim.events import open_writer
 from npslim.graph import GraphKeys, IndexedSlices, control_dependencies, get_collection_ref, get_default_graph
@@ -240,6 +240,7 @@ def _start(session, nodes, logdir, saver, init_feed_dict, init_fn):
     if latest is not None:
         logger.info("Restoring parameters from %s", latest)
         saver.restore(session, latest)
+        saver.recover_last_checkpoints(kept_checkpoints(logdir))
     elif nodes["init"] is not None:
         session.run(nodes["init"], init_feed_dict)
         if init_fn is not None:

@@ -161,3 +161,29 @@ def test_same_state_same_bytes(tmp_path):
     second = slim.Saver().save(session, str(tmp_path / "b"))
     with open(first + ".h5", "rb") as a, open(second + ".h5", "rb") as b:
         assert a.read() == b.read()
+
+
+def test_a_seeded_run_saves_the_same_bytes(tmp_path):
+    contents = []
+    for name in "ab":
+        with slim.Graph().as_default():
+            slim.set_random_seed(3)
+            slim.get_variable("w", [4])
+            session = slim.Session()
+            session.run(slim.global_variables_initializer())
+            path = slim.Saver().save(session, str(tmp_path / name))
+        with open(path + ".h5", "rb") as file:
+            contents.append(file.read())
+    assert contents[0] == contents[1]
+
+
+def test_a_resumed_run_goes_on_deleting_old_checkpoints(tmp_path):
+    logdir = str(tmp_path)
+    for steps in (2, 4, 6, 8):
+        with slim.Graph().as_default():
+            w = slim.get_variable("w", [], initializer=slim.ones_initializer())
+            train_op = slim.learning.create_train_op(w * w, slim.GradientDescentOptimizer(0.1))
+            slim.learning.train(
+                train_op, logdir, number_of_steps=steps, saver=slim.Saver(max_to_keep=2), log_every_n_steps=0
+            )
+    assert sorted(name for name in os.listdir(logdir) if name.endswith(".h5")) == ["model.ckpt-6.h5", "model.ckpt-8.h5"]

@@ -28,6 +28,7 @@ def add_arguments(parser):
 
 def run(args):
     example = load_example("digits")
+    logger.setLevel(logging.WARNING)  # the progress is shown instead
     if args.steps == 0:
         return _evaluate(example, args.logdir)
     latest = latest_checkpoint(args.logdir)
@@ -66,7 +67,6 @@ def _train(example, args, first):
             shown.update(int(session.run(global_step)), loss=loss)
             return loss, stop
 
-        logger.setLevel(logging.WARNING)
         example["train"](args.logdir, args.steps, args.seed, train_step_fn=step_fn)
     print(f"{args.steps - first} steps in {time.monotonic() - started:.1f} s; saved {latest_checkpoint(args.logdir)}")
 
@@ -76,7 +76,6 @@ def _evaluate(example, logdir):
         raise NotFoundError(
             "There is no checkpoint to evaluate.", expected="a checkpoint", got=logdir, hint="train first"
         )
-    logger.setLevel(logging.WARNING)
     print(f"test accuracy {float(example['evaluate'](logdir))!r}, restored from {latest_checkpoint(logdir)}")
     return 0
 
