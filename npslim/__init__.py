@@ -86,7 +86,7 @@ from npslim.layers import (
 from npslim.op import REGISTRY, constant_value, convert_to_tensor, op
 from npslim.ops.activation import elu, leaky_relu, relu, relu6, selu, sigmoid, softplus, softsign
 from npslim.ops.control import case, cond, while_loop
-from npslim.ops.create import eye, fill, linspace, one_hot, ones, zeros
+from npslim.ops.create import constant, eye, fill, linspace, one_hot, ones, zeros
 from npslim.ops.create import range_ as range
 from npslim.ops.debug import Assert, Print, check_numerics, py_func
 from npslim.ops.elementwise import (
@@ -256,8 +256,6 @@ from npslim.variables import (
     variable,
     variables_initializer,
 )
-
-constant = convert_to_tensor
 
 __all__ = [
     "AUTO_REUSE", "AdamOptimizer", "Assert", "Dimension", "GradientDescentOptimizer", "Graph", "GraphKeys",

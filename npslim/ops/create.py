@@ -3,10 +3,10 @@
 import numpy as np
 
 from npslim.backend import array_module
-from npslim.errors import InvalidArgumentError
-from npslim.op import as_tensor, canonical, default_array, op
+from npslim.errors import InvalidArgumentError, ShapeError
+from npslim.op import as_array, as_tensor, canonical, default_array, op
 from npslim.ops.reduce import reduce_sum
-from npslim.spec import Spec
+from npslim.spec import Spec, as_shape, count, show_shape
 
 _FLOAT32 = np.dtype(np.float32)
 
@@ -39,6 +39,23 @@ fill.cases(
     lambda rng: (np.array([0, 3], np.int32), np.array(1.5)),
     lambda rng: (np.array([2], np.int64), np.array(7, np.int32)),
 )
+
+
+def constant(value, dtype=None, shape=None, name="Const", verify_shape=False):
+    """A tensor of a fixed value: a number, an array, a nested list. Python's numbers are float32 or int32.
+
+    shape: what a number is repeated to, or the elements of an array are put into, the last one repeated to fill it.
+    Raises ShapeError if there are more elements than the shape holds, or, with verify_shape, if the shapes differ.
+    """
+    if shape is None:
+        return as_tensor(value, None if dtype is None else canonical(dtype), name)
+    array, shape = as_array(value, dtype), as_shape(shape)
+    total = count(shape)
+    if total is None or array.size > total or (verify_shape and array.shape != shape):
+        raise ShapeError("The value does not fit the shape.", expected=show_shape(shape), got=show_shape(array.shape))
+    flat = array.ravel()
+    filled = np.concatenate([flat, np.repeat(flat[-1:], total - flat.size)])
+    return as_tensor(filled.reshape(shape), name=name)
 
 
 def zeros(shape, dtype=_FLOAT32, name=None):
@@ -106,7 +123,8 @@ def range_(start, limit=None, delta=1, dtype=None, name=None):
     values = [start, limit, delta]
     if dtype is None:
         found = [v.dtype.dtype if hasattr(v, "spec") else default_array(v).dtype for v in values]
-        dtype = np.result_type(*(d for v, d in zip(values, found, strict=True) if hasattr(v, "spec")) or found)
+        of_tensors = [dtype for v, dtype in zip(values, found, strict=True) if hasattr(v, "spec")]
+        dtype = np.result_type(*(of_tensors or found))
     return range_of(*(as_tensor(v, canonical(dtype)) for v in values), name=name)
 
 
