@@ -270,11 +270,8 @@ class Op:
         return located
 
     def _with_known(self, specs, tensors, attrs):
-        """`specs`, with the value of a small integer output filled in where the inputs tell it."""
-        if self.stateful or self.random or len(specs) != 1 or specs[0].known is not None or self.refs:
-            return specs
-        (spec,) = specs
-        if spec.dtype.kind not in "iu" or not is_full(spec.shape) or np.prod(spec.shape) > KNOWN_LIMIT:
+        """`specs`, with the values of small integer outputs filled in where the inputs tell them."""
+        if self.stateful or self.random or self.refs or not all(followed(spec) for spec in specs):
             return specs
         knowns = [t.spec.known for t in tensors]
         whole = [k is not None and k.dtype == t.spec.dtype for k, t in zip(knowns, tensors, strict=True)]
@@ -282,12 +279,11 @@ class Op:
             return specs
         try:
             with np.errstate(all="ignore"):
-                known = np.asarray(self.kernel(*knowns, **attrs))
+                found = self.kernel(*knowns, **attrs)
         except (ArithmeticError, ValueError, TypeError, IndexError):
             return specs  # the running session reports it, with the node
-        if known.dtype.kind == "f" and not np.isnan(known).any():
-            known = known.astype(spec.dtype)
-        return (Spec(spec.shape, spec.dtype, known),)
+        found = found if isinstance(found, tuple) else (found,)
+        return tuple(knowing(spec, np.asarray(value)) for spec, value in zip(specs, found, strict=True))
 
     def pull(self, g, node):
         """The cotangents of a node's inputs from those of its outputs (one tensor, or a tuple of several)."""
@@ -316,6 +312,17 @@ def op(kernel=None, *, type=None, node_name=None, **declared) -> Any:
     made = Op(kernel, name, type, node_name or type, inspect.getdoc(kernel) or "", **declared)
     REGISTRY[name] = made
     return made
+
+
+def followed(spec):
+    """True for small integers whose value is not known yet."""
+    return spec.known is None and spec.dtype.kind in "iu" and is_full(spec.shape) and np.prod(spec.shape) <= KNOWN_LIMIT
+
+
+def knowing(spec, value):
+    """`spec` with its value; one without NaN is known as a whole, and has the right dtype then."""
+    whole = value.dtype.kind != "f" or not np.isnan(value).any()
+    return Spec(spec.shape, spec.dtype, value.astype(spec.dtype) if whole else value)
 
 
 def attributes_of(rule, defaults):

@@ -413,6 +413,7 @@ stack.rejects("not compatible", lambda rng: (np.zeros((2, 3)), np.zeros((2, 4)))
 @op(
     holomorphic=True,
     type="Unpack",
+    partial=True,
     node_name="unstack",
     reference=lambda x, num, axis: tuple(np.moveaxis(x, axis, 0)[i] for i in range(num)),
 )
@@ -457,6 +458,7 @@ def unstack(value, num=None, axis=0, name=None):
 @op(
     holomorphic=True,
     type="SplitV",
+    partial=True,
     node_name="split",
     reference=lambda x, sizes, axis: tuple(
         np.take(x, np.arange(sum(sizes[:i]), sum(sizes[: i + 1])), axis) for i in range(len(sizes))
