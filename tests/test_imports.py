@@ -63,10 +63,15 @@ def parse(table):
 
 
 def modules_of(root):
-    """{name below npslim: path}; a package goes by its own name, npslim itself by `__init__`."""
+    """{name below npslim: path}; a package goes by its own name, npslim itself by `__init__`.
+
+    The examples that a wheel carries are programs, above everything.
+    """
     found = {}
     for path in sorted(root.rglob("*.py")):
         parts = path.relative_to(root).with_suffix("").parts
+        if parts[0] == "examples":
+            continue
         if len(parts) > 1 and parts[-1] == "__init__":
             parts = parts[:-1]
         found[".".join(parts)] = path
