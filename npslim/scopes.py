@@ -271,6 +271,10 @@ def variable_scope(
     """
     if name_or_scope is None and default_name is None:
         raise ArgumentTypeError("A variable scope needs name_or_scope or default_name.", got="None and None")
+    if not isinstance(name_or_scope, str | VariableScope | None):
+        raise ArgumentTypeError("name_or_scope is a name or a VariableScope.", got=repr(name_or_scope))
+    if not isinstance(reuse, bool | _Reuse | None):
+        raise ScopeError("reuse cannot be this.", expected="True, False, None or AUTO_REUSE", got=repr(reuse))
     store = variable_store()
     if name_or_scope is None:
         if reuse:

@@ -73,7 +73,7 @@ class Variable(Operators):
             self.initializer = state.assign(self._ref, value, validate_shape=validate_shape, name="Assign").op
             self._read = state.read(self._ref, name="read")
         self.initial_value = value
-        self.trainable = bool(trainable)
+        self.trainable = trainable is None or bool(trainable)
         self.constraint = constraint
         collections = [GraphKeys.GLOBAL_VARIABLES] if collections is None else list(collections)
         if self.trainable and GraphKeys.TRAINABLE_VARIABLES not in collections:
@@ -150,7 +150,7 @@ class Variable(Operators):
 
     def read_value(self):
         """A new read: the value as it is at this place of the program."""
-        return state.read(self._ref, name=self.op.name.split("/")[-1] + "/read")
+        return state.read(self._ref, name="read")
 
     def initialized_value(self):
         """The value if the variable is initialized, else its initial value: to initialize another one with."""
@@ -384,11 +384,12 @@ def variable(
     """A variable of the current scope, made or shared; see `get_variable`.
 
     device: a name, or a function of the node, noted on the variable. collections: GLOBAL_VARIABLES unless given.
+    custom_getter: called in place of `get_variable`, with its arguments and the scope's `reuse`.
     """
     collections = list(dict.fromkeys([GraphKeys.GLOBAL_VARIABLES] if collections is None else collections))
     getter = get_variable
     if custom_getter is not None:
-        getter = functools.partial(custom_getter, get_variable, reuse=get_variable_scope().reuse)
+        getter = functools.partial(custom_getter, reuse=get_variable_scope().reuse)
     with _on(device):
         return getter(
             name, shape=shape, dtype=dtype, initializer=initializer, regularizer=regularizer, trainable=trainable,
@@ -524,20 +525,19 @@ def get_variables_to_restore(include=None, exclude=None):
 
 
 def filter_variables(var_list, include_patterns=None, exclude_patterns=None, reg_search=True):
-    """The variables whose op name matches one of `include_patterns` (if given) and none of `exclude_patterns`.
+    """The variables whose name (with ':0') matches one of `include_patterns`, if given, and none of `exclude_patterns`.
 
     reg_search: look anywhere in the name; False: from its beginning.
     """
     match = re.search if reg_search else re.match
 
     def matches(var, patterns):
-        return any(match(pattern, var.op.name) for pattern in patterns)
+        return any(match(pattern, var.name) for pattern in patterns)
 
     return [
         var
         for var in var_list
-        if (not include_patterns or matches(var, include_patterns))
-        and not (exclude_patterns and matches(var, exclude_patterns))
+        if (include_patterns is None or matches(var, include_patterns)) and not matches(var, exclude_patterns or ())
     ]
 
 
@@ -617,7 +617,7 @@ def assign_from_values_fn(var_names_to_values):
 
 
 def get_global_step(graph=None):
-    """The global step of `graph`, or None. Raises RuntimeError if there are several."""
+    """The global step of `graph`, or None. Raises ValueError if there are several."""
     graph = graph or get_default_graph()
     found = graph.get_collection(GraphKeys.GLOBAL_STEP)
     if len(found) > 1:
