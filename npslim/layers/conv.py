@@ -104,94 +104,40 @@ def convolution(
     )  # fmt: skip
 
 
-@add_arg_scope
-def convolution1d(
-    inputs,
-    num_outputs,
-    kernel_size,
-    stride=1,
-    padding="SAME",
-    data_format=None,
-    rate=1,
-    activation_fn=relu,
-    normalizer_fn=None,
-    normalizer_params=None,
-    weights_initializer=xavier_initializer(),
-    weights_regularizer=None,
-    biases_initializer=zeros_initializer(),
-    biases_regularizer=None,
-    reuse=None,
-    variables_collections=None,
-    outputs_collections=None,
-    trainable=True,
-    scope=None,
-):
-    """`convolution` over one dimension: inputs `[n, w, c]`."""
-    return _convolution(
-        inputs, num_outputs, kernel_size, stride, padding, data_format, rate, activation_fn, normalizer_fn,
-        normalizer_params, weights_initializer, weights_regularizer, biases_initializer, biases_regularizer, reuse,
-        variables_collections, outputs_collections, trainable, scope, 1,
-    )  # fmt: skip
+def _over(n, sizes):
+    """`convolution` over n dimensions only, as a function of its own for arg_scope."""
+
+    def layer_over_n(
+        inputs,
+        num_outputs,
+        kernel_size,
+        stride=1,
+        padding="SAME",
+        data_format=None,
+        rate=1,
+        activation_fn=relu,
+        normalizer_fn=None,
+        normalizer_params=None,
+        weights_initializer=xavier_initializer(),
+        weights_regularizer=None,
+        biases_initializer=zeros_initializer(),
+        biases_regularizer=None,
+        reuse=None,
+        variables_collections=None,
+        outputs_collections=None,
+        trainable=True,
+        scope=None,
+    ):
+        return _convolution(
+            inputs, num_outputs, kernel_size, stride, padding, data_format, rate, activation_fn, normalizer_fn,
+            normalizer_params, weights_initializer, weights_regularizer, biases_initializer, biases_regularizer, reuse,
+            variables_collections, outputs_collections, trainable, scope, n,
+        )  # fmt: skip
+
+    layer_over_n.__name__ = layer_over_n.__qualname__ = f"convolution{n}d"
+    layer_over_n.__doc__ = f"`convolution` over {n} dimensions: inputs `[n, {sizes}, c]`, or channels second."
+    return add_arg_scope(layer_over_n)
 
 
-@add_arg_scope
-def convolution2d(
-    inputs,
-    num_outputs,
-    kernel_size,
-    stride=1,
-    padding="SAME",
-    data_format=None,
-    rate=1,
-    activation_fn=relu,
-    normalizer_fn=None,
-    normalizer_params=None,
-    weights_initializer=xavier_initializer(),
-    weights_regularizer=None,
-    biases_initializer=zeros_initializer(),
-    biases_regularizer=None,
-    reuse=None,
-    variables_collections=None,
-    outputs_collections=None,
-    trainable=True,
-    scope=None,
-):
-    """`convolution` over two dimensions: inputs `[n, h, w, c]`, or `[n, c, h, w]` for data_format "NCHW"."""
-    return _convolution(
-        inputs, num_outputs, kernel_size, stride, padding, data_format, rate, activation_fn, normalizer_fn,
-        normalizer_params, weights_initializer, weights_regularizer, biases_initializer, biases_regularizer, reuse,
-        variables_collections, outputs_collections, trainable, scope, 2,
-    )  # fmt: skip
-
-
-@add_arg_scope
-def convolution3d(
-    inputs,
-    num_outputs,
-    kernel_size,
-    stride=1,
-    padding="SAME",
-    data_format=None,
-    rate=1,
-    activation_fn=relu,
-    normalizer_fn=None,
-    normalizer_params=None,
-    weights_initializer=xavier_initializer(),
-    weights_regularizer=None,
-    biases_initializer=zeros_initializer(),
-    biases_regularizer=None,
-    reuse=None,
-    variables_collections=None,
-    outputs_collections=None,
-    trainable=True,
-    scope=None,
-):
-    """`convolution` over three dimensions: inputs `[n, d, h, w, c]`."""
-    return _convolution(
-        inputs, num_outputs, kernel_size, stride, padding, data_format, rate, activation_fn, normalizer_fn,
-        normalizer_params, weights_initializer, weights_regularizer, biases_initializer, biases_regularizer, reuse,
-        variables_collections, outputs_collections, trainable, scope, 3,
-    )  # fmt: skip
-
-
+convolution1d, convolution2d, convolution3d = _over(1, "w"), _over(2, "h, w"), _over(3, "d, h, w")
 conv1d, conv2d, conv3d = convolution1d, convolution2d, convolution3d
