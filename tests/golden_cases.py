@@ -73,6 +73,8 @@ def resolved(value, slim):
     """`value` with the names of functions in it replaced by the functions."""
     if isinstance(value, dict):
         return {key: resolved(v, slim) for key, v in value.items()}
+    if isinstance(value, str) and value.startswith("l2("):
+        return slim.l2_regularizer(float(value[3:-1]))
     if isinstance(value, str) and value.startswith(("slim.", "tf.")):
         return resolve(value, slim)
     return value

@@ -325,7 +325,7 @@ def test_what_a_function_is_scoped_by():
 def test_an_unknown_argument_is_found_when_the_scope_is_opened():
     with pytest.raises(ValueError, match=r"(?s)prime\(\) has no argument coat\..*any of surface, coats.*coats\?"):
         tf.arg_scope([prime, paint], coat=2).__enter__()
-    with pytest.raises(ScopeError, match=r"(?s)conv2d\(\) has no argument paddng.*got +paddng.*hint +padding\?"):
+    with pytest.raises(ScopeError, match=r"(?s)convolution2d\(\) has no argument paddng.*got +paddng.*hint +padding\?"):
         tf.arg_scope([tf.conv2d], paddng="SAME").__enter__()
     assert tf.current_arg_scope() == {}
 

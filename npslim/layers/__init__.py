@@ -29,11 +29,24 @@ from npslim.layers.conv import (
     convolution3d,
 )
 from npslim.layers.dense import fully_connected
+from npslim.layers.depthwise import (
+    conv2d_in_plane,
+    convolution2d_in_plane,
+    separable_conv2d,
+    separable_convolution2d,
+)
 from npslim.layers.dropout import dropout
 from npslim.layers.normalize import batch_norm
 from npslim.layers.pool import avg_pool2d, avg_pool3d, max_pool2d, max_pool3d
 from npslim.layers.reshape import flatten
 from npslim.layers.softmax import one_hot_encoding, softmax
+from npslim.layers.transposed import (
+    conv2d_transpose,
+    conv3d_transpose,
+    convolution2d_transpose,
+    convolution3d_transpose,
+)
+from npslim.layers.unit import bias_add, layer_norm, unit_norm
 from npslim.ops.activation import elu, relu, relu6
 from npslim.regularizers import (
     apply_regularization,
@@ -44,8 +57,10 @@ from npslim.regularizers import (
 )
 
 __all__ = [
-    "apply_regularization", "avg_pool2d", "avg_pool3d", "batch_norm", "conv1d", "conv2d", "conv3d", "convolution",
-    "convolution1d", "convolution2d", "convolution3d", "dropout", "elu", "flatten", "fully_connected",
-    "l1_l2_regularizer", "l1_regularizer", "l2_regularizer", "max_pool2d", "max_pool3d", "one_hot_encoding", "relu",
-    "relu6", "repeat", "softmax", "stack", "sum_regularizer", "utils",
+    "apply_regularization", "avg_pool2d", "avg_pool3d", "batch_norm", "bias_add", "conv1d", "conv2d",
+    "conv2d_in_plane", "conv2d_transpose", "conv3d", "conv3d_transpose", "convolution", "convolution1d",
+    "convolution2d", "convolution2d_in_plane", "convolution2d_transpose", "convolution3d", "convolution3d_transpose",
+    "dropout", "elu", "flatten", "fully_connected", "l1_l2_regularizer", "l1_regularizer", "l2_regularizer",
+    "layer_norm", "max_pool2d", "max_pool3d", "one_hot_encoding", "relu", "relu6", "repeat", "separable_conv2d",
+    "separable_convolution2d", "softmax", "stack", "sum_regularizer", "unit_norm", "utils",
 ]  # fmt: skip

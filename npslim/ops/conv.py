@@ -11,6 +11,8 @@ turned round.
 before: windows.py   next: pool.py
 """
 
+from typing import Any
+
 import numpy as np
 
 from npslim.backend import array_module
@@ -95,7 +97,7 @@ def _check_output(given, expected):
 # ---- the ops
 
 
-def _family(n, product, name, type, by_input_type, by_filter_type):
+def _family(n, product, name, type, by_input_type, by_filter_type) -> Any:
     """Define the convolution `name` over n dimensions and its two gradients, each one's rule made of the other two."""
     letters = "dhw"[-n:]
     sizes, kernel = ", ".join(letters), ", ".join("k" + letter for letter in letters)
@@ -177,7 +179,7 @@ def _family(n, product, name, type, by_input_type, by_filter_type):
     return forward, by_input, by_filter
 
 
-def _transposed(n, name, type, forward, by_filter):
+def _transposed(n, name, type, forward, by_filter) -> Any:
     """Define the transposed convolution `name` over n dimensions: the gradient by the input, as an op of its own."""
     letters = "dhw"[-n:]
     sizes, kernel = ", ".join(letters), ", ".join("k" + letter for letter in letters)
