@@ -1,0 +1,194 @@
+"""What every layer keeps to: scopes, reuse, collections, arg_scope, unknown batch, channels second, training as a tensor."""
+
+import numpy as np
+import pytest
+
+import npslim as slim
+
+IMAGE = [None, 6, 5, 4]
+LAYERS = {
+    "conv2d": (lambda x, **kw: slim.conv2d(x, 3, [3, 2], **kw), "Conv"),
+    "separable_conv2d": (lambda x, **kw: slim.separable_conv2d(x, 3, [3, 3], **kw), "SeparableConv2d"),
+    "conv2d_in_plane": (lambda x, **kw: slim.conv2d_in_plane(x, [3, 3], **kw), "ConvInPlane"),
+    "conv2d_transpose": (lambda x, **kw: slim.conv2d_transpose(x, 3, [3, 3], stride=2, **kw), "Conv2d_transpose"),
+    "fully_connected": (lambda x, **kw: slim.fully_connected(x, 3, **kw), "fully_connected"),
+    "batch_norm": (lambda x, **kw: slim.batch_norm(x, scale=True, **kw), "BatchNorm"),
+    "layer_norm": (lambda x, **kw: slim.layer_norm(x, **kw), "LayerNorm"),
+    "bias_add": (lambda x, **kw: slim.bias_add(x, **kw), "BiasAdd"),
+}
+WITHOUT_VARIABLES = {
+    "max_pool2d": (lambda x, **kw: slim.max_pool2d(x, [2, 2], **kw), "MaxPool2D"),
+    "avg_pool2d": (lambda x, **kw: slim.avg_pool2d(x, [2, 2], **kw), "AvgPool2D"),
+    "flatten": (lambda x, **kw: slim.flatten(x, **kw), "Flatten"),
+    "dropout": (lambda x, **kw: slim.dropout(x, **kw), "Dropout"),
+}
+ALL = {**LAYERS, **WITHOUT_VARIABLES}
+RNG = np.random.default_rng(0)
+
+
+def image():
+    return slim.placeholder(slim.float32, IMAGE, name="x")
+
+
+def initialized():
+    session = slim.Session()
+    session.run(slim.global_variables_initializer())
+    return session
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_default_and_given_scopes(name):
+    layer, default = ALL[name]
+    x = image()
+    layer(x), layer(x)
+    y = layer(x, scope="mine")
+    found = {v.op.name.split("/")[0] for v in slim.get_variables()}
+    assert found == ({default, f"{default}_1", "mine"} if name in LAYERS else set())
+    assert y.op.name.startswith("mine/")
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_reuse_shares_the_variables(name):
+    layer, _ = LAYERS[name]
+    x = image()
+    layer(x, scope="s")
+    count = len(slim.get_variables())
+    with pytest.raises(ValueError, match="already exists, disallowed"):
+        layer(x, scope="s")
+    layer(x, scope="s", reuse=True)
+    assert len(slim.get_variables()) == count == len(slim.get_model_variables())
+    with pytest.raises(ValueError, match="does not exist"):
+        layer(x, scope="t", reuse=True)
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_collections_and_trainable(name):
+    layer, _ = LAYERS[name]
+    layer(image(), scope="s", variables_collections=["mine"], outputs_collections=["outs"], trainable=False)
+    assert slim.get_collection("mine") == slim.get_variables() and slim.get_variables()
+    assert slim.get_trainable_variables() == []
+    assert slim.layers.utils.convert_collection_to_dict("outs").keys() == {"s"}
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_unknown_batch_and_gradients(name):
+    layer, _ = ALL[name]
+    x = image()
+    y = layer(x)
+    assert y.shape.as_list()[0] is None and None not in y.shape.as_list()[1:]
+    sources = [x, *slim.get_trainable_variables()]
+    grads = slim.gradients(y, sources)
+    session = initialized()
+    for batch in (1, 3):
+        value, *found = session.run([y, *grads], {x: RNG.normal(size=(batch, 6, 5, 4))})
+        assert value.shape == (batch, *y.shape.as_list()[1:])
+        assert [g.shape for g in found] == [(batch, 6, 5, 4), *(tuple(v.shape.as_list()) for v in sources[1:])]
+
+
+@pytest.mark.parametrize("name", ["conv2d", "separable_conv2d", "conv2d_transpose", "batch_norm", "bias_add"])
+def test_channels_second_is_the_transposed_layer(name):
+    layer, _ = LAYERS[name]
+    x = image()
+    last = layer(x, scope="s")
+    second = layer(slim.transpose(x, [0, 3, 1, 2]), scope="s", reuse=True, data_format="NCHW")
+    assert second.shape.as_list() == [last.shape.as_list()[i] for i in (0, 3, 1, 2)]
+    session = initialized()
+    for v in slim.get_model_variables():
+        v.load(RNG.uniform(0.5, 1.5, v.shape.as_list()), session)
+    a, b = session.run([last, second], {x: RNG.normal(size=(2, 6, 5, 4))})
+    np.testing.assert_allclose(b, a.transpose(0, 3, 1, 2), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("layer", [slim.max_pool2d, slim.avg_pool2d])
+def test_channels_second_pooling(layer):
+    x = image()
+    last = layer(x, [3, 2], stride=2, padding="SAME")
+    second = layer(slim.transpose(x, [0, 3, 1, 2]), [3, 2], stride=2, padding="SAME", data_format="NCHW")
+    a, b = slim.Session().run([last, second], {x: RNG.normal(size=(2, 6, 5, 4))})
+    np.testing.assert_array_equal(b, a.transpose(0, 3, 1, 2))
+
+
+def test_arg_scope_sets_arguments():
+    with slim.arg_scope([slim.conv2d, slim.fully_connected], activation_fn=None, biases_initializer=None):
+        y = slim.conv2d(image(), 3, 1, scope="a")
+        z = slim.conv2d(y, 3, 1, activation_fn=slim.relu, scope="b")
+    assert (y.op.type, z.op.type) == ("Conv2D", "Relu")
+    assert [v.op.name for v in slim.get_variables()] == ["a/weights", "b/weights"]
+
+
+@pytest.mark.parametrize("fused", [True, False])
+def test_batch_norm_with_training_as_a_tensor(fused):
+    x, training = image(), slim.placeholder(slim.bool, [])
+    y = slim.batch_norm(x, is_training=training, fused=fused, decay=0.5, scope="bn")
+    updates = slim.get_collection(slim.GraphKeys.UPDATE_OPS)
+    assert len(updates) == 2
+    session, batch = initialized(), RNG.normal(2, 3, size=(8, 6, 5, 4)).astype(np.float32)
+    mean, variance = batch.mean((0, 1, 2)), batch.var((0, 1, 2))
+    out, _ = session.run([y, updates], {x: batch, training: True})
+    np.testing.assert_allclose(out, (batch - mean) / np.sqrt(variance + 0.001), rtol=1e-4, atol=1e-4)
+    kept_mean, kept_variance = session.run([slim.get_unique_variable(f"bn/moving_{k}") for k in ("mean", "variance")])
+    np.testing.assert_allclose(kept_mean, 0.5 * mean, rtol=1e-4)
+    n = batch[..., 0].size
+    unbiased = variance * (n / (n - 1) if fused else 1)
+    np.testing.assert_allclose(kept_variance, 0.5 + 0.5 * unbiased, rtol=1e-4)
+    out, _ = session.run([y, updates], {x: batch, training: False})
+    np.testing.assert_allclose(out, (batch - kept_mean) / np.sqrt(kept_variance + 0.001), rtol=1e-4, atol=1e-4)
+    np.testing.assert_array_equal(session.run(slim.get_unique_variable("bn/moving_mean")), kept_mean)
+    (grad,) = slim.gradients(slim.reduce_sum(y * y), [x])
+    assert np.abs(session.run(grad, {x: batch, training: True})).max() < 0.2  # the batch's own mean is taken out
+    np.testing.assert_allclose(
+        session.run(grad, {x: batch, training: False}), 2 * out / np.sqrt(kept_variance + 0.001), rtol=1e-3, atol=1e-3
+    )
+
+
+def test_batch_norm_updates_at_once():
+    x = image()
+    y = slim.batch_norm(x, updates_collections=None, decay=0.9, scope="bn")
+    session, batch = initialized(), RNG.normal(size=(4, 6, 5, 4)).astype(np.float32)
+    assert slim.get_collection(slim.GraphKeys.UPDATE_OPS) == []
+    session.run(y, {x: batch})
+    mean = session.run(slim.get_unique_variable("bn/moving_mean"))
+    np.testing.assert_allclose(mean, 0.1 * batch.mean((0, 1, 2)), rtol=1e-4, atol=1e-6)
+
+
+def test_dropout():
+    slim.set_random_seed(1)
+    x, training = slim.placeholder(slim.float32, [None, 1000]), slim.placeholder(slim.bool, [])
+    y = slim.dropout(x, 0.8, is_training=training)
+    (grad,) = slim.gradients(y, x)
+    session, ones = slim.Session(), np.ones((50, 1000))
+    value, slope = session.run([y, grad], {x: ones, training: True})
+    assert set(np.unique(value)) == {0, np.float32(1.25)} and abs((value > 0).mean() - 0.8) < 0.01
+    np.testing.assert_array_equal(value, slope)
+    np.testing.assert_array_equal(session.run(y, {x: ones, training: False}), ones)
+    assert not np.array_equal(session.run(y, {x: ones, training: True}), value)
+
+
+@pytest.mark.parametrize(
+    "call, message",
+    [
+        (lambda: slim.conv2d(slim.zeros([2, 5, 5]), 3, 3), "rank 4"),
+        (lambda: slim.conv2d(slim.zeros([2, 5, 5, 3]), 3, 3, stride=2, rate=2), "both be above 1"),
+        (lambda: slim.conv2d(slim.zeros([2, 5, 5, 3]), 0, 3), "num_outputs must be positive"),
+        (lambda: slim.conv2d(slim.zeros([2, 5, 5, 3]), 3, 3, data_format="NHCW"), "Unknown data_format"),
+        (lambda: slim.conv2d(slim.zeros([2, 5, 5, 3]), 3, [3, 3, 3]), "kernel_size does not fit"),
+        (lambda: slim.conv2d(slim.placeholder(slim.float32, [2, 5, 5, None]), 3, 3), "channels of the inputs must be known"),
+        (lambda: slim.conv2d(slim.zeros([2, 5, 5, 3]), 3, 3, padding="FULL"), "padding"),
+        (lambda: slim.fully_connected(slim.zeros([2]), 3), "rank of at least 2"),
+        (lambda: slim.fully_connected(slim.zeros([2, 3]), 2.5), "positive integer"),
+        (lambda: slim.max_pool2d(slim.zeros([2, 3, 3]), 2), "wrong rank"),
+        (lambda: slim.max_pool2d(slim.zeros([2, 3, 3, 1]), 4), "larger than"),
+        (lambda: slim.flatten(slim.placeholder(slim.float32)), "batch dimension"),
+        (lambda: slim.dropout(slim.zeros([2]), 1.5), "keep_prob"),
+        (lambda: slim.batch_norm(slim.zeros([2, 3]), data_format="CN"), "Unknown data_format"),
+        (lambda: slim.batch_norm(slim.zeros([2, 3]), renorm=True, updates_collections=None), "renorm is not supported"),
+        (lambda: slim.batch_norm(slim.zeros([2, 3, 3, 1]), batch_weights=[1.0, 1.0, 1.0]), "one weight for each example"),
+        (lambda: slim.stack(slim.zeros([2, 3]), slim.fully_connected, 3), "list or tuple"),
+        (lambda: slim.unit_norm(slim.zeros([2, 3]), 2), "dimension of the inputs"),
+        (lambda: slim.softmax(slim.zeros([3])), "known last dimension"),
+    ],
+)  # fmt: skip
+def test_refusals(call, message):
+    with pytest.raises(ValueError, match=message) as caught:
+        call()
+    assert "expected" in str(caught.value) and "got" in str(caught.value)
