@@ -25,7 +25,7 @@ from npslim.errors import (
 )
 from npslim.graph import GraphKeys, Operators, device, get_default_graph
 from npslim.initializers import glorot_uniform_initializer, zeros_initializer
-from npslim.op import as_tensor
+from npslim.op import as_array, as_tensor, contains_tensor
 from npslim.ops import state
 from npslim.ops.control import cond
 from npslim.scopes import AUTO_REUSE, VariableScope, add_arg_scope, get_variable_scope, variable_store
@@ -60,6 +60,10 @@ class Variable(Operators):
     ):
         if initial_value is None:
             raise InvalidArgumentError("A variable needs an initial value.", got="initial_value=None")
+        if not isinstance(collections, list | tuple | set | None):
+            raise ArgumentTypeError(
+                "collections is a list of names.", expected="a list or tuple", got=repr(collections)
+            )
         graph = outermost(get_default_graph())
         with graph.as_default(), graph.control_dependencies(None), graph.name_scope(name or "Variable") as scope:
             value = self._initial_value(graph, initial_value, dtype)
@@ -257,7 +261,7 @@ def get_variable(
         aggregation=aggregation,
     )
     if dtype is None and initializer is not None and not callable(initializer):
-        arguments["dtype"] = as_tensor(initializer).dtype
+        arguments["dtype"] = as_dtype(_value(initializer).dtype)
     if getter is None:
         return _shared_or_new(full_name, **arguments)
     return getter(_shared_or_new, name=full_name, **arguments)
@@ -330,6 +334,11 @@ class VariableExists(AlreadyExistsError, ValueError):
     """A variable of that name exists and is not to be shared."""
 
 
+def _value(initializer, dtype=None):
+    """An initializer that is a value: a tensor, or an array, of which the variable makes its own node."""
+    return as_tensor(initializer, dtype) if contains_tensor(initializer) else as_array(initializer, dtype)
+
+
 def _new_variable(name, shape, dtype, initializer, trainable, collections, validate_shape, constraint):
     dtype = as_dtype(dtype)
     shape = None if shape is None else as_shape(shape)
@@ -345,11 +354,11 @@ def _new_variable(name, shape, dtype, initializer, trainable, collections, valid
             )  # fmt: skip
         initial_value = functools.partial(initializer, list(shape or ()), dtype=dtype)
     else:
-        initial_value = as_tensor(initializer, dtype.dtype)
-        if shape is not None and not compatible(shape, initial_value.spec.shape):
+        initial_value = _value(initializer, dtype.dtype)
+        if shape is not None and not compatible(shape, as_shape(initial_value.shape)):
             raise ShapeError(
                 f"{name}: the initial value does not have the shape that is asked for.",
-                expected=show_shape(shape), got=show_shape(initial_value.spec.shape),
+                expected=show_shape(shape), got=show_shape(as_shape(initial_value.shape)),
             )  # fmt: skip
     graph = outermost(get_default_graph())
     if name == get_variable_scope().name:
@@ -591,16 +600,21 @@ def report_uninitialized_variables(var_list=None, name="report_uninitialized_var
 
 
 def assign_from_values(var_names_to_values):
-    """(node, feed_dict): running the node with the feeds sets the variables, given by name, to the values."""
+    """(node, feed_dict): running the node with the feeds sets the variables, given by name, to the values.
+
+    A value of another shape and as many elements is reshaped.
+    """
     assigns, feeds = [], {}
     for name, value in var_names_to_values.items():
         var = get_unique_variable(name)
         value = np.asarray(value, var.dtype.dtype)
         if not compatible(value.shape, var.spec.shape):
-            raise ShapeError(
-                f"{name}: the value does not have the variable's shape.",
-                expected=show_shape(var.spec.shape), got=show_shape(value.shape),
-            )  # fmt: skip
+            if value.size != var.shape.num_elements():
+                raise ShapeError(
+                    f"{name}: the value does not have the variable's shape.",
+                    expected=show_shape(var.spec.shape), got=show_shape(value.shape),
+                )  # fmt: skip
+            value = value.reshape(var.spec.shape)
         feed = state.placeholder(dtype=var.dtype.dtype, shape=value.shape, name=f"{var.op.name}/value")
         feeds[feed] = value
         assigns.append(state.assign(var, feed).op)
@@ -622,10 +636,11 @@ def get_global_step(graph=None):
     found = graph.get_collection(GraphKeys.GLOBAL_STEP)
     if len(found) > 1:
         raise InvalidArgumentError("There are several global steps.", expected="one", got=[v.name for v in found])
-    if found:
-        assert_global_step(found[0])
-        return found[0]
-    return next((v for v in graph.get_collection(GraphKeys.GLOBAL_VARIABLES) if v.name == "global_step:0"), None)
+    found = found or [v for v in graph.get_collection(GraphKeys.GLOBAL_VARIABLES) if v.name == "global_step:0"]
+    if not found:
+        return None
+    assert_global_step(found[0])
+    return found[0]
 
 
 def create_global_step(graph=None):
