@@ -105,24 +105,24 @@ def softmax_cross_entropy(logits, onehot_labels, weights=1.0, label_smoothing=0,
     logits, onehot_labels: `[n, classes]`. label_smoothing: this share of the labels is spread over all classes
     (Szegedy et al., 2015). Raises ValueError for different shapes.
     """
-    with name_scope(scope, "softmax_cross_entropy_loss", [logits, onehot_labels, weights]):
+    with name_scope(scope, "softmax_cross_entropy_loss", [logits, onehot_labels, weights]) as inner:
         logits, onehot_labels = as_tensor(logits), as_tensor(onehot_labels)
         _check_same_shape("softmax_cross_entropy", logits, onehot_labels)
         labels = cast(onehot_labels, dtype=logits.spec.dtype)
         if label_smoothing > 0:
             labels = labels * (1.0 - label_smoothing) + label_smoothing / labels.spec.shape[-1]
         losses = softmax_cross_entropy_with_logits(labels, logits, name="xentropy")
-        return compute_weighted_loss(losses, weights)
+        return compute_weighted_loss(losses, weights, scope=inner)
 
 
 def sparse_softmax_cross_entropy(logits, labels, weights=1.0, scope=None):
     """Cross entropy of a softmax with the class numbers `labels`: logits `[n, classes]`, labels `[n]` or `[n, 1]`."""
-    with name_scope(scope, "sparse_softmax_cross_entropy_loss", [logits, labels, weights]):
+    with name_scope(scope, "sparse_softmax_cross_entropy_loss", [logits, labels, weights]) as inner:
         logits, labels = as_tensor(logits), as_tensor(labels)
         if labels.spec.rank is not None and labels.spec.rank == logits.spec.rank:
             labels = squeeze(labels, axis=[-1])
         losses = sparse_softmax_cross_entropy_with_logits(labels, logits, name="xentropy")
-        return compute_weighted_loss(losses, weights)
+        return compute_weighted_loss(losses, weights, scope=inner)
 
 
 def sigmoid_cross_entropy(logits, multi_class_labels, weights=1.0, label_smoothing=0, scope=None):
@@ -131,11 +131,11 @@ def sigmoid_cross_entropy(logits, multi_class_labels, weights=1.0, label_smoothi
     logits, multi_class_labels: `[n, classes]`. label_smoothing: labels are moved towards 1/2 by this share.
     Raises ValueError for different shapes.
     """
-    with name_scope(scope, "sigmoid_cross_entropy_loss", [logits, multi_class_labels, weights]):
+    with name_scope(scope, "sigmoid_cross_entropy_loss", [logits, multi_class_labels, weights]) as inner:
         logits, labels = as_tensor(logits), as_tensor(multi_class_labels)
         _check_same_shape("sigmoid_cross_entropy", logits, labels)
         labels = cast(labels, dtype=logits.spec.dtype)
         if label_smoothing > 0:
             labels = labels * (1 - label_smoothing) + 0.5 * label_smoothing
         losses = sigmoid_cross_entropy_with_logits(labels, logits, name="xentropy")
-        return compute_weighted_loss(losses, weights)
+        return compute_weighted_loss(losses, weights, scope=inner)
