@@ -12,7 +12,7 @@ from npslim.op import as_tensor
 from npslim.ops import state
 from npslim.ops.debug import check_numerics
 from npslim.ops.elementwise import multiply
-from npslim.ops.logic import cast
+from npslim.ops.logic import cast, equal
 from npslim.ops.norm import clip_by_norm
 from npslim.ops.shape import identity
 from npslim.optimizers import Optimizer
@@ -230,7 +230,7 @@ def _default_train_step_kwargs(global_step, number_of_steps, log_every_n_steps, 
         if number_of_steps:
             kwargs["should_stop"] = step >= number_of_steps
         if log_every_n_steps > 0:
-            kwargs["should_log"] = (step % log_every_n_steps) == as_tensor(0, step.spec.dtype)
+            kwargs["should_log"] = equal(step % log_every_n_steps, as_tensor(0, step.spec.dtype))
         return kwargs
 
 
