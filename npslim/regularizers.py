@@ -82,7 +82,7 @@ def apply_regularization(regularizer, weights_list=None):
     weights_list = graph.get_collection(GraphKeys.WEIGHTS) if weights_list is None else list(weights_list)
     if not weights_list:
         raise InvalidArgumentError("No weights to regularize.", expected="at least one", got="none")
-    with name_scope("get_regularization_penalty", values=weights_list):
+    with name_scope("get_regularization_penalty", values=weights_list) as scope:
         penalties = [regularizer(w) for w in weights_list]
         penalties = [p if p is not None else as_tensor(0.0) for p in penalties]
         for w, p in zip(weights_list, penalties, strict=True):
@@ -91,4 +91,4 @@ def apply_regularization(regularizer, weights_list=None):
                     "The regularizer must return a scalar.", expected="shape []", got=f"{p.spec} for {w.name}"
                 )
             graph.add_to_collection(GraphKeys.REGULARIZATION_LOSSES, p)
-        return add_n(*penalties)
+        return add_n(*penalties, name=scope)
