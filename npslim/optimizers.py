@@ -78,9 +78,7 @@ class Optimizer:
         var_list = trainable_variables() if var_list is None else list(var_list)
         if not var_list:
             raise InvalidArgumentError("No variables to optimize.", expected="trainable variables", got="none")
-        for var in var_list:
-            if not isinstance(var, Variable):
-                raise ArgumentTypeError("Only variables can be optimized.", expected="a Variable", got=repr(var))
+        _check_variables(var_list)
         grads = gradients(loss, var_list, grad_ys=grad_loss)
         return list(zip(grads, var_list, strict=True))
 
@@ -92,6 +90,7 @@ class Optimizer:
         grads_and_vars = [(grad, var) for grad, var in grads_and_vars]
         if not grads_and_vars:
             raise InvalidArgumentError("No variables provided.", expected="(gradient, variable) pairs", got="none")
+        _check_variables(var for _, var in grads_and_vars)
         usable = [(self._as_gradient(grad), var) for grad, var in grads_and_vars if grad is not None]
         if not usable:
             raise InvalidArgumentError(
@@ -182,6 +181,13 @@ class Optimizer:
         if key not in self._non_slots:
             self._non_slots[key] = Variable(initial_value, trainable=False, name=name)
         return self._non_slots[key]
+
+
+def _check_variables(var_list):
+    """Raises TypeError for what is not a variable."""
+    for var in var_list:
+        if not isinstance(var, Variable):
+            raise ArgumentTypeError("Only variables can be optimized.", expected="a Variable", got=repr(var))
 
 
 def hyperparameter(value, name):
