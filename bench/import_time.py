@@ -3,6 +3,7 @@
 python bench/import_time.py [rounds]
 """
 
+import os
 import statistics
 import subprocess
 import sys
@@ -12,7 +13,9 @@ CODE = "import time; begin = time.process_time(); import {}; print(time.process_
 
 def seconds(module):
     """CPU seconds of one import in a fresh process."""
-    done = subprocess.run([sys.executable, "-c", CODE.format(module)], capture_output=True, text=True, check=True)
+    compiled = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+    command = [sys.executable, "-c", CODE.format(module)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=compiled)
     return float(done.stdout)
 
 
