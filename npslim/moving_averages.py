@@ -25,9 +25,9 @@ def _debiased(variable, value, rate, scope, in_model):
     """Average from zero in `biased`, count in `local_step`, and divide by what the start at zero has taken away."""
     with variable_scope(variable.op.name, values=[variable, value]):
         make = model_variable if in_model else get_variable
-        kind = dict(dtype=variable.dtype, initializer=zeros_initializer(), trainable=False)
-        biased = make("biased", variable.spec.shape, **kind)
-        local_step = make("local_step", [], **kind)
+        dtype, zeros = variable.dtype, zeros_initializer()
+        biased = make("biased", variable.spec.shape, dtype=dtype, initializer=zeros, trainable=False)
+        local_step = make("local_step", [], dtype=dtype, initializer=zeros, trainable=False)
     new_biased = biased.assign_sub((as_tensor(biased) - value) * rate, name=scope + "biased")
     new_step = local_step.assign_add(1.0)
     return variable.assign(new_biased / (1.0 - power(1.0 - rate, new_step)))
