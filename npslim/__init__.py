@@ -96,7 +96,9 @@ from npslim.layers import (
 )
 from npslim.op import REGISTRY, constant_value, convert_to_tensor, op
 from npslim.ops.activation import elu, leaky_relu, relu, relu6, selu, sigmoid, softplus, softsign
+from npslim.ops.arrange import reverse, tile
 from npslim.ops.control import case, cond, while_loop
+from npslim.ops.counting import unique
 from npslim.ops.create import constant, eye, fill, linspace, one_hot, ones, zeros
 from npslim.ops.create import range_ as range
 from npslim.ops.debug import Assert, Print, check_numerics, py_func
@@ -129,7 +131,8 @@ from npslim.ops.functions import (
     sqrt,
     square,
 )
-from npslim.ops.indexing import boolean_mask, gather, gather_nd, in_top_k, scatter_nd, top_k, unique
+from npslim.ops.indexing import boolean_mask, gather, gather_nd, scatter_nd
+from npslim.ops.join import concat, split, unstack
 from npslim.ops.linear import matmul, tensordot
 from npslim.ops.logic import (
     cast,
@@ -150,8 +153,10 @@ from npslim.ops.logic import (
 )
 from npslim.ops.norm import clip_by_average_norm, clip_by_global_norm, clip_by_norm, global_norm
 from npslim.ops.normalize import l2_normalize, local_response_normalization, moments
+from npslim.ops.padding import pad
 from npslim.ops.quotients import mod
 from npslim.ops.random import multinomial, random_normal, random_shuffle, random_uniform, truncated_normal
+from npslim.ops.ranking import in_top_k, top_k
 from npslim.ops.reduce import (
     argmax,
     argmin,
@@ -175,25 +180,20 @@ from npslim.ops.segment import (
     unsorted_segment_sum,
 )
 from npslim.ops.shape import (
-    concat,
     expand_dims,
     identity,
     ones_like,
     rank,
     reshape,
-    reverse,
     shape,
     size,
-    split,
     squeeze,
     stop_gradient,
-    tile,
     transpose,
-    unstack,
     zeros_like,
 )
-from npslim.ops.slicing import pad, strided_slice
 from npslim.ops.slicing import slice_ as slice
+from npslim.ops.slicing import strided_slice
 from npslim.ops.softmax import (
     l2_loss,
     log_softmax,

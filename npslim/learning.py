@@ -35,7 +35,7 @@ def clip_gradient_norms(gradients_to_variables, max_norm):
     clipped = []
     for grad, var in gradients_to_variables:
         if isinstance(grad, IndexedSlices):
-            grad = IndexedSlices(clip_by_norm(grad.values, max_norm), grad.indices, grad.dense_shape, grad.dense_like)
+            grad = grad.with_values(clip_by_norm(grad.values, max_norm))
         elif grad is not None:
             grad = clip_by_norm(grad, max_norm)
         clipped.append((grad, var))
@@ -65,7 +65,7 @@ def multiply_gradients(grads_and_vars, gradient_multipliers):
             dtype = grad.values.spec.dtype if isinstance(grad, IndexedSlices) else grad.spec.dtype
             factor = cast(as_tensor(gradient_multipliers[key]), dtype=dtype)
             if isinstance(grad, IndexedSlices):
-                grad = IndexedSlices(grad.values * factor, grad.indices, grad.dense_shape, grad.dense_like)
+                grad = grad.with_values(grad.values * factor)
             else:
                 grad = multiply(grad, factor)
         multiplied.append((grad, var))

@@ -109,7 +109,7 @@ class Op:
         parameters = list(inspect.signature(self.kernel).parameters.values())
         positional = [p for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
         self.variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
-        self.parameters = tuple(p.name for p in positional) or tuple(p.name for p in parameters if self.variadic)[:1]
+        self.parameters = tuple(p.name for p in parameters if p in positional or p.kind is p.VAR_POSITIONAL)
         self.required = sum(p.default is p.empty for p in positional)
         context = {"run", "rng", "node"}
         keyword_only = [p for p in parameters if p.kind is p.KEYWORD_ONLY and p.name not in context]
@@ -203,7 +203,7 @@ class Op:
 
     def parameter(self, i):
         """The name of input number `i`."""
-        return self.parameters[0] if self.variadic else self.parameters[i]
+        return self.parameters[min(i, len(self.parameters) - 1)]
 
     def _as_tensors(self, inputs, graph, node_name):
         names = [self.parameter(i) for i in range(len(inputs))]

@@ -11,7 +11,8 @@ from npslim.graph import GraphKeys, IndexedSlices, control_dependencies, get_def
 from npslim.initializers import zeros_initializer
 from npslim.op import as_tensor
 from npslim.ops import state, update
-from npslim.ops.indexing import dense, unique
+from npslim.ops.counting import unique
+from npslim.ops.indexing import dense
 from npslim.ops.logic import cast
 from npslim.ops.segment import unsorted_segment_sum
 from npslim.ops.shape import size

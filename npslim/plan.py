@@ -128,7 +128,7 @@ def reference(kernel, node):
 
     def in_float64(*inputs, **context):
         result = kernel(*(widened(x) for x in inputs), **context)
-        if len(dtypes) == 1:
+        if not isinstance(result, tuple):
             return rounded(result, dtypes[0])
         return tuple(rounded(y, dtype) for y, dtype in zip(result, dtypes, strict=True))
 

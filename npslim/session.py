@@ -120,7 +120,7 @@ def execute(plan, feeds, run):
                 result = step.kernel(*inputs)
             outputs = step.outputs
             if len(outputs) == 1:
-                values[outputs[0]] = result
+                values[outputs[0]] = result[0] if type(result) is tuple else result
             elif outputs:
                 for slot, value in zip(outputs, result, strict=True):
                     values[slot] = value

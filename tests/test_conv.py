@@ -19,7 +19,8 @@ from npslim.ops.conv import (
     depthwise_conv2d_native,
     separable_conv2d,
 )
-from npslim.ops.shape import shape, stack
+from npslim.ops.join import stack
+from npslim.ops.shape import shape
 from npslim.ops.state import placeholder
 from npslim.ops.windows import overlap_add, padded, sliding, windows
 from npslim.session import Session

@@ -16,7 +16,7 @@ def x():
 
 IDIOMS = {
     "flatten by -1": (lambda x: slim.reshape(x, [-1, 7 * 7 * 64]), [None, 3136]),
-    "flatten by shape": (lambda x: slim.reshape(x, slim.ops.shape.stack(slim.shape(x)[0], 3136)), [None, 3136]),
+    "flatten by shape": (lambda x: slim.reshape(x, slim.ops.join.stack(slim.shape(x)[0], 3136)), [None, 3136]),
     "list with a tensor in it": (lambda x: slim.reshape(x, [slim.shape(x)[0], 49, 64]), [None, 49, 64]),
     "shape times two": (lambda x: slim.zeros([slim.shape(x)[1] * 2, 3]), [14, 3]),
     "shape of a part": (lambda x: slim.zeros(slim.shape(x)[1:3]), [7, 7]),

@@ -27,6 +27,7 @@ from npslim.ops.elementwise import (
     truediv,
 )
 from npslim.ops.functions import abs, round, rsqrt, sign, sqrt
+from npslim.ops.join import stack
 from npslim.ops.linear import (
     diag,
     diag_part,
@@ -55,7 +56,7 @@ from npslim.ops.reduce import (
     reduce_variance,
 )
 from npslim.ops.scan import cumprod, cumsum
-from npslim.ops.shape import reshape, shape, stack
+from npslim.ops.shape import reshape, shape
 from npslim.ops.softmax import (
     l2_loss,
     log_softmax,

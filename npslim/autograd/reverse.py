@@ -12,8 +12,9 @@ from npslim.op import BROADCASTING, as_tensor, graph_as_default
 from npslim.ops import control
 from npslim.ops.elementwise import add_n
 from npslim.ops.indexing import dense
+from npslim.ops.join import concat
 from npslim.ops.logic import sum_to
-from npslim.ops.shape import concat, ones_like, zeros_like
+from npslim.ops.shape import ones_like, zeros_like
 from npslim.spec import is_full
 
 
@@ -145,7 +146,7 @@ def _total(gs):
         return gs[0]
     if all(isinstance(g, IndexedSlices) for g in gs):
         values = concat(*(g.values for g in gs), axis=0)
-        return IndexedSlices(values, concat(*(g.indices for g in gs), axis=0), gs[0].dense_shape, gs[0].dense_like)
+        return gs[0].with_values(values, concat(*(g.indices for g in gs), axis=0))
     return add_n(*(_as_dense(g) for g in gs))
 
 

@@ -4,8 +4,8 @@ from npslim.errors import InvalidArgumentError
 from npslim.initializers import xavier_initializer, zeros_initializer
 from npslim.layers.common import known_channels, layer, n_of
 from npslim.ops.activation import relu
+from npslim.ops.arrange import tile
 from npslim.ops.conv import conv2d, depthwise_conv2d_native
-from npslim.ops.shape import tile
 from npslim.scopes import add_arg_scope
 
 

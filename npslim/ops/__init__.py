@@ -5,20 +5,25 @@ Importing a family puts its ops into the registry; the names that users call are
 
 from npslim.ops import (
     activation,
+    arrange,
     control,
     conv,
+    counting,
     create,
     debug,
     elementwise,
     functions,
     indexing,
+    join,
     linear,
     logic,
     norm,
     normalize,
+    padding,
     pool,
     quotients,
     random,
+    ranking,
     reduce,
     scan,
     segment,
@@ -32,7 +37,7 @@ from npslim.ops import (
 )
 
 __all__ = [
-    "activation", "control", "conv", "create", "debug", "elementwise", "functions", "indexing", "linear", "logic",
-    "norm", "normalize", "pool", "quotients", "random", "reduce", "scan", "segment", "shape", "slicing", "softmax",
-    "special", "state", "trigonometry", "update",
+    "activation", "arrange", "control", "conv", "counting", "create", "debug", "elementwise", "functions", "indexing",
+    "join", "linear", "logic", "norm", "normalize", "padding", "pool", "quotients", "random", "ranking", "reduce",
+    "scan", "segment", "shape", "slicing", "softmax", "special", "state", "trigonometry", "update",
 ]  # fmt: skip

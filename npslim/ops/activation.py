@@ -9,8 +9,8 @@ import numpy as np
 from npslim.backend import array_module
 from npslim.op import as_tensor, floats, op, same
 from npslim.ops.functions import negative
+from npslim.ops.join import concat
 from npslim.ops.logic import where_v2
-from npslim.ops.shape import concat
 from npslim.scopes import name_scope
 
 

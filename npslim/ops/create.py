@@ -4,6 +4,7 @@ import numpy as np
 
 from npslim.backend import array_module
 from npslim.errors import InvalidArgumentError, ShapeError
+from npslim.graph import OPERATORS
 from npslim.op import as_array, as_tensor, canonical, default_array, op
 from npslim.ops.reduce import reduce_sum
 from npslim.spec import Spec, as_shape, count, show_shape
@@ -66,6 +67,9 @@ def zeros(shape, dtype=_FLOAT32, name=None):
 def ones(shape, dtype=_FLOAT32, name=None):
     """Ones of a shape, which may be a tensor."""
     return _constant_or_fill(shape, canonical(dtype), 1, name or "ones")
+
+
+OPERATORS["zeros"] = zeros
 
 
 def _constant_or_fill(shape, dtype, number, name):

@@ -52,5 +52,5 @@ def _scaled(t, scale):
     if t is None:
         return None
     if isinstance(t, IndexedSlices):
-        return IndexedSlices(t.values * scale, t.indices, t.dense_shape, t.dense_like)
+        return t.with_values(t.values * scale)
     return multiply(t, scale)

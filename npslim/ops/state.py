@@ -318,6 +318,5 @@ def with_dependencies(dependencies, output_tensor, name=None):
     """`output_tensor`, once `dependencies` have run."""
     with control_dependencies(dependencies):
         if isinstance(output_tensor, IndexedSlices):
-            values, indices = identity(output_tensor.values), output_tensor.indices
-            return IndexedSlices(values, indices, output_tensor.dense_shape, output_tensor.dense_like)
+            return output_tensor.with_values(identity(output_tensor.values))
         return identity(output_tensor, name=name or "control_dependency")
