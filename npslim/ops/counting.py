@@ -34,4 +34,3 @@ def _(x):
 
 unique.cases(lambda rng: (np.array([3, 1, 3, 2, 1], np.int32),), lambda rng: (np.zeros(0),))
 unique.rejects("vector", lambda rng: (np.zeros((2, 3)),))
-

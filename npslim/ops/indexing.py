@@ -325,5 +325,3 @@ def boolean_mask(tensor, mask, name="boolean_mask", axis=None):
             got=show_shape(mask.spec.shape),
         )  # fmt: skip
     return gather_nd(tensor, where_true(mask), name=name)
-
-

@@ -3,9 +3,9 @@
 import numpy as np
 
 from npslim.backend import array_module
-from npslim.errors import ShapeError
+from npslim.errors import InvalidArgumentError, ShapeError
 from npslim.op import as_tensor, op
-from npslim.ops.shape import axis_of, identity, squeeze, zeros_like
+from npslim.ops.shape import axis_of, zeros_like
 from npslim.spec import Spec, merge
 
 
@@ -106,7 +106,7 @@ def _(*xs, axis):
 
 @stack.vjp
 def _(g, y, *xs, axis):
-    return list(unpack(g, num=len(xs), axis=axis)) if len(xs) > 1 else [squeeze(g, axis=axis)]
+    return list(unpack(g, num=len(xs), axis=axis))
 
 
 for _axis in (0, 1, -1):
@@ -124,7 +124,9 @@ stack.rejects("not compatible", lambda rng: (np.zeros((2, 3)), np.zeros((2, 4)))
     reference=lambda x, num, axis: tuple(np.moveaxis(x, axis, 0)[i] for i in range(num)),
 )
 def unpack(x, *, num, axis=0):
-    """The `num` slices of `x` along `axis`, which is gone from them."""
+    """The `num` slices of `x` along `axis`, which is gone from them. Raises ShapeError if there are not so many."""
+    if x.shape[axis] != num:
+        raise ShapeError("The number of slices is another one.", expected=x.shape[axis], got=num)
     return tuple(array_module(x).moveaxis(x, axis, 0))
 
 
@@ -145,6 +147,7 @@ def _(gs, ys, x, *, num, axis):
 
 unpack.cases(lambda rng: (rng.normal(size=(3, 2)),), num=3)
 unpack.cases(lambda rng: (rng.normal(size=(2, 3, 2)),), num=3, axis=-2)
+unpack.cases(lambda rng: (rng.normal(size=(1, 3)),), num=1)
 unpack.rejects("another one", lambda rng: (np.zeros((2, 3)),), num=3)
 
 
@@ -157,64 +160,115 @@ def unstack(value, num=None, axis=0, name=None):
         raise ShapeError("Cannot infer the number of slices.", expected="a known size, or num=", got=value)
     if num == 0:
         return []
-    parts = unpack(value, num=num, axis=axis, name=name)
-    return list(parts)
+    return list(unpack(value, num=num, axis=axis, name=name))
+
+
+def _parts_by_index(x, sizes, axis):
+    ends = np.cumsum(sizes)
+    return tuple(np.take(x, np.arange(end - size, end), axis) for size, end in zip(sizes, ends, strict=True))
 
 
 @op(
-    holomorphic=True,
-    type="SplitV",
-    partial=True,
+    type="Split",
     node_name="split",
-    reference=lambda x, sizes, axis: tuple(
-        np.take(x, np.arange(sum(sizes[:i]), sum(sizes[: i + 1])), axis) for i in range(len(sizes))
-    ),
+    holomorphic=True,
+    partial=True,
+    reference=lambda x, num, axis: _parts_by_index(x, [x.shape[axis] // num] * num, axis),
 )
-def split_sizes(x, *, sizes, axis=0):
-    """`x` taken apart along `axis` into parts of the given sizes."""
-    places = np.cumsum(sizes)[:-1].tolist()
-    return tuple(array_module(x).split(x, places, axis=axis))
+def split_evenly(x, *, num, axis=0):
+    """`x` taken apart along `axis` into `num` parts of one size. Raises ShapeError if that is impossible."""
+    if x.shape[axis] % num:
+        raise _uneven(x.shape[axis], num)
+    return tuple(array_module(x).split(x, num, axis=axis))
 
 
-@split_sizes.shape
-def _(x, *, sizes, axis):
+def _uneven(size, num):
+    return ShapeError("Cannot split evenly.", expected=f"a multiple of {num}", got=size)
+
+
+@split_evenly.shape
+def _(x, *, num, axis):
+    if num < 1:
+        raise InvalidArgumentError("There must be at least one part.", expected="num >= 1", got=num)
     if x.shape is None:
-        return (Spec(None, x.dtype),) * len(sizes)
+        return (Spec(None, x.dtype),) * num
     at = axis_of(axis, len(x.shape))
-    if x.shape[at] not in (None, sum(sizes)):
-        raise ShapeError("The sizes do not add up.", expected=x.shape[at], got=f"{sum(sizes)} = sum of {list(sizes)}")
-    return tuple(Spec((*x.shape[:at], size, *x.shape[at + 1 :]), x.dtype) for size in sizes)
+    if x.shape[at] is not None and x.shape[at] % num:
+        raise _uneven(x.shape[at], num)
+    size = None if x.shape[at] is None else x.shape[at] // num
+    return (Spec((*x.shape[:at], size, *x.shape[at + 1 :]), x.dtype),) * num
 
 
-@split_sizes.vjp
-def _(gs, ys, x, *, sizes, axis):
+@split_evenly.vjp
+def _(gs, ys, x, *, axis):
     return concat(*(gs if isinstance(gs, tuple) else (gs,)), axis=axis)
 
 
-split_sizes.cases(lambda rng: (rng.normal(size=(5, 2)),), sizes=(2, 3))
-split_sizes.cases(lambda rng: (rng.normal(size=(2, 4)),), sizes=(1, 0, 3), axis=-1)
-split_sizes.rejects("add up", lambda rng: (np.zeros((2, 3)),), sizes=(1, 2))
+split_evenly.cases(lambda rng: (rng.normal(size=(2, 6)),), lambda rng: (np.zeros((2, 0)),), num=3, axis=-1)
+split_evenly.cases(lambda rng: (rng.normal(size=(3, 2)),), num=1)
+split_evenly.rejects("a multiple of 2", lambda rng: (np.zeros((3, 2)),), num=2)
+split_evenly.rejects("at least one", lambda rng: (np.zeros((3, 2)),), num=0)
+
+
+@op(
+    type="SplitV",
+    node_name="split",
+    alike=(),
+    holomorphic=True,
+    partial=True,
+    host=("sizes",),
+    reference=lambda x, sizes, num, axis: _parts_by_index(
+        x, [x.shape[axis] - sum(sizes) - 1 if size == -1 else size for size in sizes], axis
+    ),
+)
+def split_by_sizes(x, sizes, *, num, axis=0):
+    """`x` taken apart along `axis` into `num` parts of the given sizes, one of which may be -1: what is left."""
+    sizes = _filled_up(sizes.tolist(), x.shape[axis])
+    return tuple(array_module(x).split(x, np.cumsum(sizes)[:-1].tolist(), axis=axis))
+
+
+def _filled_up(sizes, total):
+    """The sizes of the parts of `total`, with what is left for -1. Raises ShapeError if they do not add up."""
+    left = total - sum(size for size in sizes if size != -1)
+    if sizes.count(-1) > 1 or any(size < -1 for size in sizes) or (left < 0 if -1 in sizes else left != 0):
+        raise ShapeError("The sizes do not add up.", expected=f"a sum of {total}, or less and one -1", got=sizes)
+    return [left if size == -1 else size for size in sizes]
+
+
+@split_by_sizes.shape
+def _(x, sizes, *, num, axis):
+    if x.shape is None:
+        return (Spec(None, x.dtype),) * num
+    at = axis_of(axis, len(x.shape))
+    known = [None] * num if sizes.known is None else [None if np.isnan(n) else int(n) for n in sizes.known]
+    if None not in known and x.shape[at] is not None:
+        known = _filled_up(known, x.shape[at])
+    known = [None if n == -1 else n for n in known]
+    return tuple(Spec((*x.shape[:at], n, *x.shape[at + 1 :]), x.dtype) for n in known)
+
+
+@split_by_sizes.vjp
+def _(gs, ys, x, sizes, *, axis):
+    return concat(*(gs if isinstance(gs, tuple) else (gs,)), axis=axis), None
+
+
+split_by_sizes.cases(lambda rng: (rng.normal(size=(5, 2)), np.array([2, 3], np.int32)), num=2)
+split_by_sizes.cases(lambda rng: (rng.normal(size=(2, 4)), np.array([1, 0, -1])), num=3, axis=-1)
+split_by_sizes.cases(lambda rng: (rng.normal(size=(2, 4)), np.array([4])), num=1, axis=1)
+split_by_sizes.rejects("add up", lambda rng: (np.zeros((2, 3)), np.array([1, 2])), num=2)
+split_by_sizes.rejects("add up", lambda rng: (np.zeros((2, 3)), np.array([-1, -1])), num=2)
 
 
 def split(value, num_or_size_splits, axis=0, num=None, name="split"):
     """A list of the parts of `value` along `axis`: that many equal ones, or of the given sizes (one may be -1).
 
-    Raises ShapeError if the size is not known, or not divisible.
+    The sizes may be a tensor; `num` is their number then, if it is not known. Raises ShapeError if the parts do not
+    add up, as far as it is known while defining.
     """
-    value = as_tensor(value)
-    total = None if value.spec.shape is None else value.spec.shape[axis_of(axis, len(value.spec.shape))]
-    if isinstance(num_or_size_splits, int):
-        if total is None or total % num_or_size_splits:
-            raise ShapeError("Cannot split evenly.", expected=f"a multiple of {num_or_size_splits}", got=total)
-        sizes = [total // num_or_size_splits] * num_or_size_splits
-    else:
-        sizes = [int(n) for n in num_or_size_splits]
-        if -1 in sizes and total is not None:
-            sizes[sizes.index(-1)] = total - sum(n for n in sizes if n != -1)
-    if any(n < 0 for n in sizes):
-        raise ShapeError("A part has no known size.", expected="sizes >= 0", got=list(num_or_size_splits))
-    if len(sizes) == 1:
-        return [identity(value, name=name)]
-    return list(split_sizes(value, sizes=tuple(sizes), axis=axis, name=name))
-
-
+    sizes = as_tensor(num_or_size_splits)
+    if sizes.spec.shape == ():
+        return list(split_evenly(value, num=num_or_size_splits, axis=axis, name=name))
+    num = sizes.spec.shape[0] if num is None and sizes.spec.shape else num
+    if num is None:
+        raise ShapeError("The number of parts is not known.", expected="sizes of a known number, or num=", got=sizes)
+    return list(split_by_sizes(value, sizes, num=num, axis=axis, name=name)) if num else []

@@ -5,30 +5,45 @@ import numpy as np
 from npslim.backend import array_module
 from npslim.errors import ShapeError
 from npslim.graph import OPERATORS
-from npslim.op import op, same
+from npslim.op import as_tensor, op, same
+from npslim.scopes import name_scope
 from npslim.spec import Spec, compatible, count
 
 _INT32 = np.dtype(np.int32)
 
 
-@op(shape_only=("x",), differentiable=False, holomorphic=True, reference=lambda x: np.full(x.shape, 0, x.dtype))
-def zeros_like(x):
-    """Zeros of the shape and dtype of `x`."""
-    return array_module(x).zeros(x.shape, x.dtype)
+def _filled(x, dtype, number, string):
+    dtype = dtype or x.dtype
+    return array_module(x).full(x.shape, string if dtype.kind == "O" else number, dtype)
 
 
-zeros_like.shape(same)
-zeros_like.cases(lambda rng: (rng.normal(size=(2, 3)),), lambda rng: (np.zeros((0, 2), np.int32),))
+def _like(x, *, dtype):
+    return Spec(x.shape, dtype or x.dtype)
 
 
-@op(shape_only=("x",), differentiable=False, holomorphic=True, reference=lambda x: np.full(x.shape, 1, x.dtype))
-def ones_like(x):
-    """Ones of the shape and dtype of `x`."""
-    return array_module(x).ones(x.shape, x.dtype)
+def _reference(number, string):
+    return lambda x, dtype: np.array(
+        [string if x.dtype == object else number] * x.size, dtype or x.dtype
+    ).reshape(x.shape)  # fmt: skip
 
 
-ones_like.shape(same)
-ones_like.cases(lambda rng: (rng.normal(size=(2, 3)),), lambda rng: (np.zeros((0, 2), np.int32),))
+@op(shape_only=("x",), node_name="zeros_like", differentiable=False, holomorphic=True, reference=_reference(0, b""))
+def zeros_like(x, *, dtype=None):
+    """Zeros of the shape of `x`, and of its dtype unless another is given."""
+    return _filled(x, dtype, 0, b"")
+
+
+@op(shape_only=("x",), node_name="ones_like", differentiable=False, holomorphic=True, reference=_reference(1, b"1"))
+def ones_like(x, *, dtype=None):
+    """Ones of the shape of `x`, and of its dtype unless another is given."""
+    return _filled(x, dtype, 1, b"1")
+
+
+for _made in (zeros_like, ones_like):
+    _made.shape(_like)
+    _made.cases(lambda rng: (rng.normal(size=(2, 3)),), lambda rng: (np.zeros((0, 2), np.int32),))
+    _made.cases(lambda rng: (rng.normal(size=(2, 3)),), dtype=np.dtype(np.int32))
+zeros_like.cases(lambda rng: (np.array([b"a", b"bc"], object),), gradient=False)
 
 
 @op(holomorphic=True, partial=True, reference=lambda x: x)
@@ -59,7 +74,16 @@ def reshape(x, shape):
 
     x: any shape. shape: `[rank]` integers. Raises ShapeError if the number of elements does not fit.
     """
-    return x.reshape(tuple(int(size) for size in shape))
+    try:
+        return x.reshape(tuple(int(size) for size in shape))
+    except ValueError:
+        raise _misfit(x.size, shape.tolist()) from None
+
+
+def _misfit(total, sizes):
+    rest = count(tuple(size for size in sizes if size != -1))
+    expected = f"{total} elements" if -1 not in sizes else f"sizes whose product divides {total}"
+    return ShapeError(f"Cannot reshape {total} elements to {sizes}.", expected=expected, got=f"{rest} elements")
 
 
 @reshape.shape
@@ -77,9 +101,7 @@ def _(x, shape):
         and total is not None
         and ((-1 in sizes and (total % inner if inner else total)) or (-1 not in sizes and inner != total))
     ):
-        raise ShapeError(
-            f"Cannot reshape {total} elements to {sizes}.", expected=f"{total} elements", got=f"{inner} elements"
-        )
+        raise _misfit(total, sizes)
     left = total // inner if total is not None and inner else None
     return Spec(tuple(left if s == -1 else s for s in sizes), x.dtype)
 
@@ -93,7 +115,10 @@ reshape.cases(
     lambda rng: (rng.normal(size=(2, 6)), np.array([3, 4], np.int32)),
     lambda rng: (rng.normal(size=(2, 3, 2)), np.array([-1, 2], np.int32)),
     lambda rng: (rng.normal(size=(0, 3)), np.array([0], np.int32)),
+    lambda rng: (rng.normal(size=(1, 1)), np.array([], np.int32)),
 )
+reshape.rejects("at most one", lambda rng: (np.zeros((2, 3)), np.array([-1, -1], np.int32)))
+reshape.rejects("product divides 6", lambda rng: (np.zeros((2, 3)), np.array([4, -1], np.int32)))
 reshape.rejects("Cannot reshape 6 elements", lambda rng: (np.zeros((2, 3)), np.array([4], np.int32)))
 
 
@@ -140,13 +165,13 @@ def _(g, y, x):
 stop_gradient.cases(lambda rng: (rng.normal(size=(2, 3)),), gradient=False)
 
 
-def sizes_known(x, dtype):
-    """The sizes of spec `x` as a known value: NaN where one is not known, None if the rank is not."""
+def sizes_spec(x, dtype):
+    """The spec of the sizes of spec `x`, their value known in part: NaN where one is not."""
     if x.shape is None:
-        return None
+        return Spec((None,), dtype)
     if None in x.shape:
-        return np.array([np.nan if size is None else size for size in x.shape])
-    return np.array(x.shape, dtype)
+        return Spec((len(x.shape),), dtype, np.array([np.nan if size is None else size for size in x.shape]))
+    return Spec((len(x.shape),), dtype, np.array(x.shape, dtype))
 
 
 @op(shape_only=("x",), differentiable=False, reference=lambda x, out_type: np.array(list(x.shape), out_type))
@@ -157,10 +182,28 @@ def shape(x, *, out_type=_INT32):
 
 @shape.shape
 def _(x, *, out_type):
-    return Spec((None if x.shape is None else len(x.shape),), out_type, sizes_known(x, out_type))
+    return sizes_spec(x, out_type)
 
 
 shape.cases(lambda rng: (np.zeros((2, 0, 3)),), lambda rng: (np.zeros(()),), gradient=False)
+shape.cases(lambda rng: (np.zeros((2, 3)),), out_type=np.dtype(np.int64), gradient=False)
+OPERATORS["shape"] = shape
+
+
+@op(
+    type="ShapeN",
+    alike=(),
+    shape_only=("xs",),
+    differentiable=False,
+    reference=lambda *xs, out_type: tuple(np.array(list(x.shape), out_type) for x in xs),
+)
+def shape_n(*xs, out_type=_INT32):
+    """The sizes of each of `xs`, as `shape` gives them."""
+    return tuple(np.array(x.shape, out_type) for x in xs)
+
+
+shape_n.shape(lambda *xs, out_type: tuple(sizes_spec(x, out_type) for x in xs))
+shape_n.cases(lambda rng: (np.zeros((2, 0, 3)), np.zeros(())), lambda rng: (np.zeros(2),), gradient=False)
 
 
 @op(shape_only=("x",), differentiable=False, reference=lambda x, out_type: np.array(len(x.ravel()), out_type))
@@ -202,13 +245,13 @@ def axis_of(axis, rank):
 @op(
     holomorphic=True,
     node_name="transpose",
-    reference=lambda x, perm: np.einsum(
-        x, list(range(x.ndim)), list(perm if perm is not None else range(x.ndim)[::-1])
+    reference=lambda x, perm, conjugate: np.einsum(
+        x.conj() if conjugate else x, list(range(x.ndim)), list(perm if perm is not None else range(x.ndim)[::-1])
     ),
 )
-def transpose(x, *, perm=None):
-    """The dimensions of `x` in the order `perm`; reversed without one."""
-    return x.transpose(perm)
+def transpose(x, *, perm=None, conjugate=False):
+    """The dimensions of `x` in the order `perm`, reversed without one; `conjugate`: of complex numbers, that too."""
+    return x.transpose(perm).conj() if conjugate else x.transpose(perm)
 
 
 @transpose.shape
@@ -224,13 +267,24 @@ def _(x, *, perm):
 
 
 @transpose.vjp
-def _(g, y, x, *, perm):
-    return transpose(g, perm=None if perm is None else tuple(int(i) for i in np.argsort(perm)))
+def _(g, y, x, *, perm, conjugate):
+    return transpose(g, perm=None if perm is None else tuple(int(i) for i in np.argsort(perm)), conjugate=conjugate)
 
 
 transpose.cases(lambda rng: (rng.normal(size=(2, 3, 4)),))
 transpose.cases(lambda rng: (rng.normal(size=(2, 3, 0)),), lambda rng: (rng.normal(size=(2, 3, 4)),), perm=(2, 0, 1))
+transpose.cases(lambda rng: (rng.normal(size=(2, 3)) + 1j * rng.normal(size=(2, 3)),), conjugate=True, gradient=False)
 transpose.rejects("no permutation", lambda rng: (np.zeros((2, 3)),), perm=(0, 0))
+
+
+def matrix_transpose(a, name="matrix_transpose", conjugate=False):
+    """The last two dimensions of `a` exchanged: `[..., n, m]` to `[..., m, n]`."""
+    a = as_tensor(a)
+    if a.spec.rank is None or a.spec.rank < 2:
+        raise ShapeError("matrix_transpose takes matrices.", expected="a known rank >= 2", got=a)
+    perm = (*range(a.spec.rank - 2), a.spec.rank - 1, a.spec.rank - 2)
+    with name_scope(name, "matrix_transpose", [a]):
+        return transpose(a, perm=perm, conjugate=conjugate)
 
 
 @op(
@@ -302,6 +356,3 @@ squeeze.cases(lambda rng: (rng.normal(size=(1, 3, 1)),))
 for _axis in (0, -1, (0, 2)):
     squeeze.cases(lambda rng: (rng.normal(size=(1, 3, 1)),), axis=_axis)
 squeeze.rejects("not 1", lambda rng: (np.zeros((2, 3)),), axis=0)
-
-
-OPERATORS["shape"] = shape

@@ -3,11 +3,13 @@
 import numpy as np
 
 from npslim.backend import array_module
-from npslim.errors import ArgumentTypeError, InvalidArgumentError, OutOfRangeError, ShapeError
+from npslim.errors import ArgumentTypeError, InvalidArgumentError, ShapeError
 from npslim.graph import OPERATORS
-from npslim.op import as_tensor, contains_tensor, op
+from npslim.op import as_tensor, contains_tensor, is_tensor, op
 from npslim.ops.indexing import boolean_mask
-from npslim.ops.join import stack
+from npslim.ops.join import stack, unstack
+from npslim.ops.logic import cast
+from npslim.scopes import name_scope
 from npslim.spec import Spec
 
 
@@ -47,9 +49,15 @@ def slice_(x, begin, size):
 @slice_.shape
 def _(x, begin, size):
     begins, sizes = _known(begin), _known(size)
-    rank = next((len(v) for v in (x.shape, begins, sizes) if v is not None), None)
-    if rank is None:
+    ranks = {v[0] for v in (begin.shape, size.shape) if v} | {x.rank}
+    ranks.discard(None)
+    if len(ranks) > 1:
+        raise ShapeError(
+            "There must be a begin and a size for each dimension.", expected=x.rank, got=f"{begin.shape}, {size.shape}"
+        )
+    if not ranks:
         return Spec(None, x.dtype)
+    rank = ranks.pop()
     found = []
     for i in range(rank):
         n = None if x.shape is None else x.shape[i]
@@ -71,6 +79,7 @@ slice_.cases(
     lambda rng: (rng.normal(size=(3, 4)), np.array([1, 0], np.int32), np.array([2, -1], np.int32)),
     lambda rng: (rng.normal(size=(3, 4)), np.array([1, 2], np.int32), np.array([0, 2], np.int32)),
 )
+slice_.rejects("each dimension", lambda rng: (np.zeros((3, 2)), np.array([1]), np.array([3])))
 slice_.rejects("out of range", lambda rng: (np.zeros((3,)), np.array([1]), np.array([3])))
 
 
@@ -170,7 +179,7 @@ def strided_slice_by(x, numbers, *, plan, missing):
     try:
         return x[_index(plan, missing, numbers.tolist())]
     except IndexError as error:
-        raise OutOfRangeError(f"strided_slice: {error}.", expected="an index inside the shape", got=x.shape) from None
+        raise InvalidArgumentError(f"strided_slice: {error}.", expected="an index inside", got=x.shape) from None
 
 
 @strided_slice_by.shape
@@ -256,7 +265,7 @@ def taken_apart(key):
             plan += "s"
             left_out = "b" * (place.start is None) + "e" * (place.stop is None)
             numbers += [
-                place.start or 0 if place.start is None else place.start,
+                0 if place.start is None else place.start,
                 0 if place.stop is None else place.stop,
                 1 if place.step is None else place.step,
             ]
@@ -301,14 +310,15 @@ def get_item(x, key, name=None):
     """`x[key]`: integers, slices, None, Ellipsis (numbers may be tensors), or a boolean tensor as a mask."""
     x = as_tensor(x)
     if hasattr(key, "dtype") and key.dtype == bool:
-        return boolean_mask(x, key)
+        return boolean_mask(x, key, name=name or "boolean_mask")
     numbers, plan, missing = taken_apart(key)
     if contains_tensor(numbers):
-        parts = [as_tensor(n) for n in numbers]
-        dtype = next(p.spec.dtype for p, n in zip(parts, numbers, strict=True) if contains_tensor(n))
-        numbers = stack(*(p if p.spec.dtype == dtype else as_tensor(p.spec.known.astype(dtype)) for p in parts))
-    else:
-        numbers = as_tensor(np.array(numbers, np.int32 if all(abs(int(n)) < 2**31 for n in numbers) else np.int64))
+        with name_scope(name or "strided_slice", None, [x]) as scope:
+            numbers = [as_tensor(n) if contains_tensor(n) else n for n in numbers]
+            widest = max((n.spec.dtype for n in numbers if is_tensor(n)), key=lambda dtype: dtype.itemsize)
+            numbers = stack(*(cast(n, widest) if is_tensor(n) else n for n in numbers))
+            return strided_slice_by(x, numbers, plan=plan, missing=missing, name=scope)
+    numbers = as_tensor(np.array(numbers, np.int32 if all(abs(int(n)) < 2**31 for n in numbers) else np.int64))
     return strided_slice_by(x, numbers, plan=plan, missing=missing, name=name)
 
 
@@ -320,7 +330,8 @@ def strided_slice(
     name=None,
 ):  # fmt: skip
     """TensorFlow's form of `x[begin:end:strides]`: bit i of a mask speaks of place i of the index."""
-    strides = [1] * len(begin) if strides is None else strides
+    begin, end = (unstack(part) if is_tensor(part) else part for part in (begin, end))
+    strides = [1] * len(begin) if strides is None else unstack(strides) if is_tensor(strides) else strides
     key = []
     for i, (b, e, s) in enumerate(zip(begin, end, strides, strict=True)):
         bit = 1 << i
@@ -332,4 +343,4 @@ def strided_slice(
             key.append(b)
         else:
             key.append(slice(None if begin_mask & bit else b, None if end_mask & bit else e, s))
-    return get_item(input_, tuple(key), name=name)
+    return get_item(input_, tuple(key), name=name or "StridedSlice")
