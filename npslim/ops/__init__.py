@@ -30,6 +30,7 @@ from npslim.ops import (
     shape,
     slicing,
     softmax,
+    sparse,
     special,
     state,
     trigonometry,
@@ -39,5 +40,5 @@ from npslim.ops import (
 __all__ = [
     "activation", "arrange", "control", "conv", "counting", "create", "debug", "elementwise", "functions", "indexing",
     "join", "linear", "logic", "norm", "normalize", "padding", "pool", "quotients", "random", "ranking", "reduce",
-    "scan", "segment", "shape", "slicing", "softmax", "special", "state", "trigonometry", "update",
+    "scan", "segment", "shape", "slicing", "softmax", "sparse", "special", "state", "trigonometry", "update",
 ]  # fmt: skip
