@@ -4,6 +4,7 @@ TF-Slim's are functions that return such an `f`, TensorFlow's are classes; both 
 """
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -52,7 +53,7 @@ class Ones(Initializer):
 class Constant(Initializer):
     """`value` everywhere, or an array's elements in their order, the last one repeated to fill the shape."""
 
-    def __init__(self, value=0, dtype=float32, verify_shape=False):
+    def __init__(self, value: Any = 0, dtype=float32, verify_shape=False):
         self.constant, self.dtype, self.verify_shape = value, dtype, verify_shape
 
     def value(self, shape, dtype):

@@ -327,6 +327,23 @@ def _pure_variable_scope(store, name_or_scope, node_scope, reuse):
         store.scope = outer
 
 
+def scopes_opened():
+    """How often each scope was opened so far: what default names are numbered by. For `opened_again`."""
+    return dict(variable_store().opened)
+
+
+@contextlib.contextmanager
+def opened_again(scope, opened):
+    """Enter `scope` again with the numbers of `scopes_opened()`: the same default names, and so the same variables."""
+    store = variable_store()
+    before, store.opened = store.opened, dict(opened)
+    try:
+        with variable_scope(scope, reuse=True) as again:
+            yield again
+    finally:
+        store.opened = before
+
+
 def _nested_getter(custom_getter, outer):
     """`custom_getter`, whose inner getter is the one of the outer scope."""
     if outer is None:

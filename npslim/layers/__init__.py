@@ -17,6 +17,11 @@ What the layers' arguments mean, said once for all of them:
 `arg_scope` sets any of them for many layers at once.
 """
 
+from npslim.initializers import (
+    variance_scaling_initializer,
+    xavier_initializer,
+    xavier_initializer_conv2d,
+)
 from npslim.layers import utils
 from npslim.layers.compose import repeat, stack
 from npslim.layers.conv import (
@@ -28,7 +33,10 @@ from npslim.layers.conv import (
     convolution2d,
     convolution3d,
 )
-from npslim.layers.dense import fully_connected
+from npslim.layers.dense import elu_layer as elu
+from npslim.layers.dense import fully_connected, linear
+from npslim.layers.dense import relu6_layer as relu6
+from npslim.layers.dense import relu_layer as relu
 from npslim.layers.depthwise import (
     conv2d_in_plane,
     convolution2d_in_plane,
@@ -36,10 +44,18 @@ from npslim.layers.depthwise import (
     separable_convolution2d,
 )
 from npslim.layers.dropout import dropout
+from npslim.layers.gdn import GDN, gdn
+from npslim.layers.gradient import scale_gradient
+from npslim.layers.group import group_norm, instance_norm
+from npslim.layers.legacy import legacy_fully_connected, legacy_linear, legacy_relu
+from npslim.layers.maxout import maxout
 from npslim.layers.normalize import batch_norm
-from npslim.layers.pool import avg_pool2d, avg_pool3d, max_pool2d, max_pool3d
+from npslim.layers.pool import avg_pool2d, avg_pool3d, max_pool2d, max_pool3d, pool
 from npslim.layers.reshape import flatten
-from npslim.layers.softmax import one_hot_encoding, softmax
+from npslim.layers.reversible import RevBlock, recompute_grad, rev_block
+from npslim.layers.sequence import images_to_sequence, sequence_to_images
+from npslim.layers.softmax import one_hot_encoding, softmax, spatial_softmax
+from npslim.layers.sparse import dense_to_sparse, embed_sequence
 from npslim.layers.transposed import (
     conv2d_transpose,
     conv3d_transpose,
@@ -47,7 +63,9 @@ from npslim.layers.transposed import (
     convolution3d_transpose,
 )
 from npslim.layers.unit import bias_add, layer_norm, unit_norm
-from npslim.ops.activation import elu, relu, relu6
+from npslim.ops.counting import bucketize
+from npslim.ops.embedding import safe_embedding_lookup_sparse
+from npslim.ops.normalize import poincare_normalize
 from npslim.regularizers import (
     apply_regularization,
     l1_l2_regularizer,
@@ -57,10 +75,15 @@ from npslim.regularizers import (
 )
 
 __all__ = [
-    "apply_regularization", "avg_pool2d", "avg_pool3d", "batch_norm", "bias_add", "conv1d", "conv2d",
-    "conv2d_in_plane", "conv2d_transpose", "conv3d", "conv3d_transpose", "convolution", "convolution1d",
-    "convolution2d", "convolution2d_in_plane", "convolution2d_transpose", "convolution3d", "convolution3d_transpose",
-    "dropout", "elu", "flatten", "fully_connected", "l1_l2_regularizer", "l1_regularizer", "l2_regularizer",
-    "layer_norm", "max_pool2d", "max_pool3d", "one_hot_encoding", "relu", "relu6", "repeat", "separable_conv2d",
-    "separable_convolution2d", "softmax", "stack", "sum_regularizer", "unit_norm", "utils",
+    "GDN", "RevBlock", "apply_regularization", "avg_pool2d", "avg_pool3d", "batch_norm", "bias_add",
+    "bucketize", "conv1d", "conv2d", "conv2d_in_plane", "conv2d_transpose", "conv3d", "conv3d_transpose",
+    "convolution", "convolution1d", "convolution2d", "convolution2d_in_plane", "convolution2d_transpose",
+    "convolution3d", "convolution3d_transpose", "dense_to_sparse", "dropout", "elu", "embed_sequence",
+    "flatten", "fully_connected", "gdn", "group_norm", "images_to_sequence", "instance_norm",
+    "l1_l2_regularizer", "l1_regularizer", "l2_regularizer", "layer_norm", "legacy_fully_connected",
+    "legacy_linear", "legacy_relu", "linear", "max_pool2d", "max_pool3d", "maxout", "one_hot_encoding",
+    "poincare_normalize", "pool", "recompute_grad", "relu", "relu6", "repeat", "rev_block",
+    "safe_embedding_lookup_sparse", "scale_gradient", "separable_conv2d", "separable_convolution2d",
+    "sequence_to_images", "softmax", "spatial_softmax", "stack", "sum_regularizer", "unit_norm", "utils",
+    "variance_scaling_initializer", "xavier_initializer", "xavier_initializer_conv2d",
 ]  # fmt: skip

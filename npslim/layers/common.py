@@ -5,11 +5,13 @@ collections that its output goes to. Each layer says only what is its own.
 """
 
 import contextlib
+from typing import Any
 
 from npslim.errors import InvalidArgumentError, ShapeError
 from npslim.graph import get_default_graph, user_line
 from npslim.op import as_tensor
 from npslim.ops.normalize import bias_add
+from npslim.ops.shape import shape
 from npslim.scopes import name_scope, variable_scope
 from npslim.spec import show_shape
 from npslim.variables import model_variable
@@ -129,6 +131,22 @@ def known_channels(inputs, data_format=None):
             got=f"{inputs.name} {show_shape(shape)}", made_at=user_line(),
         )  # fmt: skip
     return channels
+
+
+def static_shape(tensor) -> tuple[Any, ...]:
+    """The sizes of `tensor` as far as they are known. Raises ShapeError if not even their number is."""
+    if tensor.spec.shape is None:
+        raise ShapeError("The rank must be known.", expected="a rank", got=tensor.name, made_at=user_line())
+    return tensor.spec.shape
+
+
+def sizes_of(tensor):
+    """The sizes of `tensor`, whose rank is known, as a reshape takes them: an int where known, else a scalar."""
+    sizes = list(static_shape(tensor))
+    if sizes.count(None) == 1:
+        return [-1 if n is None else n for n in sizes]
+    at_run_time = shape(tensor) if None in sizes else None
+    return [at_run_time[i] if n is None else n for i, n in enumerate(sizes)]
 
 
 def n_of(value, n, what):

@@ -1,10 +1,12 @@
 """The fully connected layer: weights, product, biases or normalizer, activation."""
 
+import functools
+
 from npslim.errors import InvalidArgumentError, ShapeError
 from npslim.graph import user_line
 from npslim.initializers import xavier_initializer, zeros_initializer
 from npslim.layers.common import known_channels, layer
-from npslim.ops.activation import relu
+from npslim.ops.activation import elu, relu, relu6
 from npslim.ops.linear import matmul, tensordot
 from npslim.scopes import add_arg_scope
 from npslim.spec import show_shape
@@ -60,3 +62,9 @@ def fully_connected(
 def _product_of_last(inputs, weights):
     """Sum over the last dimension of `inputs` and the first of `weights`."""
     return tensordot(inputs, weights, [[inputs.spec.rank - 1], [0]])
+
+
+linear = functools.partial(fully_connected, activation_fn=None)
+relu_layer = functools.partial(fully_connected, activation_fn=relu)
+relu6_layer = functools.partial(fully_connected, activation_fn=relu6)
+elu_layer = functools.partial(fully_connected, activation_fn=elu)

@@ -3,42 +3,8 @@
 Importing a family puts its ops into the registry; the names that users call are listed in `npslim/__init__.py`.
 """
 
-from npslim.ops import (
-    activation,
-    arrange,
-    control,
-    conv,
-    counting,
-    create,
-    debug,
-    elementwise,
-    functions,
-    indexing,
-    join,
-    linear,
-    logic,
-    norm,
-    normalize,
-    padding,
-    pool,
-    quotients,
-    random,
-    ranking,
-    reduce,
-    scan,
-    segment,
-    shape,
-    slicing,
-    softmax,
-    sparse,
-    special,
-    state,
-    trigonometry,
-    update,
-)
+import importlib
+import pkgutil
 
-__all__ = [
-    "activation", "arrange", "control", "conv", "counting", "create", "debug", "elementwise", "functions", "indexing",
-    "join", "linear", "logic", "norm", "normalize", "padding", "pool", "quotients", "random", "ranking", "reduce",
-    "scan", "segment", "shape", "slicing", "softmax", "sparse", "special", "state", "trigonometry", "update",
-]  # fmt: skip
+for _family in pkgutil.iter_modules(__path__):
+    importlib.import_module(f"{__name__}.{_family.name}")

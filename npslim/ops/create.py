@@ -6,6 +6,8 @@ from npslim.backend import array_module
 from npslim.errors import InvalidArgumentError, ShapeError
 from npslim.graph import OPERATORS
 from npslim.op import as_array, as_tensor, canonical, default_array, op
+from npslim.ops.elementwise import maximum
+from npslim.ops.logic import cast
 from npslim.ops.reduce import reduce_sum
 from npslim.spec import Spec, as_shape, count, show_shape
 
@@ -133,10 +135,12 @@ def range_(start, limit=None, delta=1, dtype=None, name=None):
 
 
 def linspace(start, stop, num, name=None):
-    """`num` numbers from `start` to `stop`, both included."""
+    """`num` (an int or a scalar tensor) numbers from `start` to `stop`, both included."""
     start = as_tensor(start)
-    steps = range_of(*(as_tensor(v, start.spec.dtype) for v in (0, num, 1)))
-    return start + steps * ((as_tensor(stop, start.spec.dtype) - start) / max(num - 1, 1))
+    dtype = start.spec.dtype
+    num = cast(as_tensor(num), dtype=dtype)
+    steps = range_of(as_tensor(0, dtype), num, as_tensor(1, dtype))
+    return start + steps * ((as_tensor(stop, dtype) - start) / maximum(num - 1, as_tensor(1, dtype)))
 
 
 def eye(num_rows, num_columns=None, batch_shape=None, dtype=_FLOAT32, name=None):

@@ -10,7 +10,7 @@ import numpy as np
 from npslim.backend import array_module
 from npslim.errors import InvalidArgumentError, ShapeError
 from npslim.op import as_tensor, op
-from npslim.ops.elementwise import divide_no_nan, maximum, multiply, pow, squared_difference
+from npslim.ops.elementwise import divide_no_nan, maximum, minimum, multiply, pow, squared_difference
 from npslim.ops.functions import rsqrt, square
 from npslim.ops.logic import cast
 from npslim.ops.reduce import reduce_mean, reduce_sum
@@ -349,6 +349,14 @@ def l2_normalize(x, axis=None, epsilon=1e-12, name=None, dim=None):
         x = as_tensor(x)
         total = reduce_sum(square(x), axis=dim if axis is None else axis, keepdims=True)
         return multiply(x, rsqrt(maximum(total, epsilon)), name=scope)
+
+
+def poincare_normalize(x, axis=1, epsilon=1e-5, name=None):
+    """`x` drawn into the open unit ball: where its L2 norm over `axis` reaches 1 - epsilon, scaled down to that."""
+    with name_scope(name, "poincare_normalize", [x]) as scope:
+        x = as_tensor(x)
+        inverse = rsqrt(reduce_sum(square(x), axis=axis, keepdims=True))
+        return multiply(x, minimum(inverse * (1.0 - epsilon), 1.0), name=scope)
 
 
 # ---- cases
