@@ -47,14 +47,14 @@ def _(result, distances, labels, *, margin_multiplier, score, swaps):
     """Everyone has a nearest medoid, each class's medoid is its best member, and the margin is that of the score."""
     assigned, by_class, margin = result
     chosen = np.unique(assigned[:, 1])
-    assert len(chosen) <= len(np.unique(labels))
+    assert len(chosen) <= len(np.unique(labels))  # noqa: S101
     nearest = [min(chosen, key=lambda j, i=i: distances[i, j]) for i in range(len(labels))]
-    assert assigned.tolist() == [[i, j] for i, j in enumerate(nearest)]
+    assert assigned.tolist() == [[i, j] for i, j in enumerate(nearest)]  # noqa: S101
     for i, j in by_class:
         members = np.flatnonzero(labels == labels[i])
         costs = {int(m): distances[members, m].sum() for m in members}
-        assert costs[int(j)] == min(costs.values())
-    assert abs(margin - margin_multiplier * (1 - SCORES[score](labels, assigned[:, 1]))) < 1e-6
+        assert costs[int(j)] == min(costs.values())  # noqa: S101
+    assert abs(margin - margin_multiplier * (1 - SCORES[score](labels, assigned[:, 1]))) < 1e-6  # noqa: S101
 
 
 def _nearest(distances, chosen):
