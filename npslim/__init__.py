@@ -4,7 +4,7 @@
 there is no TensorFlow beside it, the words that every program needs to define and run a graph.
 """
 
-from npslim import evaluation, layers, learning, losses, metrics, nets
+from npslim import doctor, evaluation, layers, learning, losses, metrics, model_analyzer, nets, summaries
 from npslim.autograd import check_gradients, gradients
 from npslim.checkpoint import Saver, latest_checkpoint
 from npslim.dtypes import (
@@ -114,8 +114,17 @@ from npslim.layers import (
     spatial_softmax,
     stack,
     sum_regularizer,
+    summarize_activation,
+    summarize_activations,
+    summarize_biases,
+    summarize_collection,
+    summarize_tensor,
+    summarize_tensors,
+    summarize_variables,
+    summarize_weights,
     unit_norm,
 )
+from npslim.model_analyzer import summary
 from npslim.op import REGISTRY, constant_value, convert_to_tensor, op
 from npslim.ops.activation import elu, leaky_relu, relu, relu6, selu, sigmoid, softplus, softsign
 from npslim.ops.arrange import reverse, tile
@@ -305,10 +314,10 @@ __all__ = [
     "conv3d_transpose", "convert_to_tensor", "convolution", "convolution1d", "convolution2d",
     "convolution2d_in_plane", "convolution2d_transpose", "convolution3d", "convolution3d_transpose", "cos",
     "cosh", "count_nonzero", "create_global_step", "cumsum", "current_arg_scope", "dense_to_sparse", "device",
-    "divide", "dropout", "elu", "embed_sequence", "equal", "erf", "evaluation", "exp", "expand_dims", "expm1",
-    "eye", "fill", "filter_variables", "flatten", "float16", "float32", "float64", "floor", "fully_connected",
-    "gather", "gather_nd", "gdn", "get_collection", "get_collection_ref", "get_default_graph",
-    "get_default_session", "get_global_step", "get_local_variables", "get_model_variables",
+    "divide", "doctor", "dropout", "elu", "embed_sequence", "equal", "erf", "evaluation", "exp", "expand_dims",
+    "expm1", "eye", "fill", "filter_variables", "flatten", "float16", "float32", "float64", "floor",
+    "fully_connected", "gather", "gather_nd", "gdn", "get_collection", "get_collection_ref",
+    "get_default_graph", "get_default_session", "get_global_step", "get_local_variables", "get_model_variables",
     "get_or_create_global_step", "get_trainable_variables", "get_unique_variable", "get_variable",
     "get_variable_full_name", "get_variable_scope", "get_variables", "get_variables_by_name",
     "get_variables_by_suffix", "get_variables_to_restore", "global_norm", "global_variable", "global_variables",
@@ -320,8 +329,8 @@ __all__ = [
     "legacy_linear", "legacy_relu", "less", "less_equal", "linear", "linspace", "local_response_normalization",
     "local_variable", "local_variables", "local_variables_initializer", "log", "log1p", "log_softmax",
     "logical_and", "logical_not", "logical_or", "logical_xor", "losses", "matmul", "max_pool2d", "max_pool3d",
-    "maximum", "maxout", "metrics", "minimum", "mod", "model_variable", "model_variables", "moments",
-    "multinomial", "multiply", "name_scope", "negative", "nets", "no_op", "not_equal", "one_hot",
+    "maximum", "maxout", "metrics", "minimum", "mod", "model_analyzer", "model_variable", "model_variables",
+    "moments", "multinomial", "multiply", "name_scope", "negative", "nets", "no_op", "not_equal", "one_hot",
     "one_hot_encoding", "ones", "ones_initializer", "ones_like", "op", "pad", "placeholder",
     "placeholder_with_default", "poincare_normalize", "pool", "pow", "py_func", "random_normal",
     "random_normal_initializer", "random_shuffle", "random_uniform", "random_uniform_initializer", "range",
@@ -334,10 +343,12 @@ __all__ = [
     "sigmoid_cross_entropy_with_logits", "sign", "sin", "sinh", "size", "slice", "softmax",
     "softmax_cross_entropy_with_logits", "softplus", "softsign", "sparse_softmax_cross_entropy_with_logits",
     "spatial_softmax", "split", "sqrt", "square", "squared_difference", "squeeze", "stack", "stop_gradient",
-    "strided_slice", "string", "subtract", "sum_regularizer", "tan", "tanh", "tensordot", "tile", "top_k",
-    "trainable_variables", "transpose", "truediv", "truncated_normal", "truncated_normal_initializer", "tuple",
-    "uint16", "uint32", "uint64", "uint8", "unique", "unit_norm", "unsorted_segment_max",
-    "unsorted_segment_min", "unsorted_segment_sum", "unstack", "variable", "variable_scope",
-    "variables_initializer", "variance_scaling_initializer", "where", "while_loop", "xavier_initializer",
-    "xavier_initializer_conv2d", "zeros", "zeros_initializer", "zeros_like",
+    "strided_slice", "string", "subtract", "sum_regularizer", "summaries", "summarize_activation",
+    "summarize_activations", "summarize_biases", "summarize_collection", "summarize_tensor",
+    "summarize_tensors", "summarize_variables", "summarize_weights", "summary", "tan", "tanh", "tensordot",
+    "tile", "top_k", "trainable_variables", "transpose", "truediv", "truncated_normal",
+    "truncated_normal_initializer", "tuple", "uint16", "uint32", "uint64", "uint8", "unique", "unit_norm",
+    "unsorted_segment_max", "unsorted_segment_min", "unsorted_segment_sum", "unstack", "variable",
+    "variable_scope", "variables_initializer", "variance_scaling_initializer", "where", "while_loop",
+    "xavier_initializer", "xavier_initializer_conv2d", "zeros", "zeros_initializer", "zeros_like",
 ]  # fmt: skip

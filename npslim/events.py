@@ -25,17 +25,21 @@ class NoWriter:
 
 class Writer(NoWriter):
     """Writes named numbers of a step to `<folder>/scalars.csv` (step, seconds since the epoch, name, value), and to an
-    event file if tensorboardX is installed."""
+    event file if tensorboardX is installed and `with_events`."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, with_events=True):
         os.makedirs(folder, exist_ok=True)
         self._file = open(os.path.join(folder, "scalars.csv"), "a", newline="", encoding="utf-8")  # noqa: SIM115
         self._rows = csv.writer(self._file)
         if self._file.tell() == 0:
             self._rows.writerow(["step", "time", "name", "value"])
-        self._events = event_writer(folder)
+        self._events = event_writer(folder) if with_events else None
 
     def scalars(self, step, **values):
+        self.note(step, values)
+
+    def note(self, step, values):
+        """Note a dictionary of numbers at a step."""
         now = time.time()
         for name, value in values.items():
             self._rows.writerow([step, f"{now:.3f}", name, repr(float(value))])

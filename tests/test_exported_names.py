@@ -13,7 +13,9 @@ def test_list_is_complete():
     assert slim.__all__ == sorted(set(slim.__all__))
     modules = {name for name in slim.__all__ if inspect.ismodule(getattr(slim, name))}
     assert set(slim.__all__) - modules == set(PUBLIC)
-    assert modules == {"evaluation", "layers", "learning", "losses", "metrics", "nets"}
+    assert modules == {
+        "doctor", "evaluation", "layers", "learning", "losses", "metrics", "model_analyzer", "nets", "summaries",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", [name for name in PUBLIC if callable(getattr(slim, name))])

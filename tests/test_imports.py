@@ -20,8 +20,8 @@ TABLE = """
 2  ops then plan then fast
 3  session | autograd then autograd.check
 4  variables initializers regularizers moving_averages
-5  layers losses metrics optimizers summaries events queues data checkpoint tf_checkpoint progress curves
-6  learning evaluation model_analyzer nets
+5  layers losses metrics optimizers tf_summary summaries events queues data checkpoint tf_checkpoint progress curves
+6  model_analyzer doctor then learning evaluation nets
 7  __init__ tf cli then __main__
 """
 

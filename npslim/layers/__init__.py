@@ -56,6 +56,16 @@ from npslim.layers.reversible import RevBlock, recompute_grad, rev_block
 from npslim.layers.sequence import images_to_sequence, sequence_to_images
 from npslim.layers.softmax import one_hot_encoding, softmax, spatial_softmax
 from npslim.layers.sparse import dense_to_sparse, embed_sequence
+from npslim.layers.summaries import (
+    summarize_activation,
+    summarize_activations,
+    summarize_biases,
+    summarize_collection,
+    summarize_tensor,
+    summarize_tensors,
+    summarize_variables,
+    summarize_weights,
+)
 from npslim.layers.transposed import (
     conv2d_transpose,
     conv3d_transpose,
@@ -84,6 +94,8 @@ __all__ = [
     "legacy_linear", "legacy_relu", "linear", "max_pool2d", "max_pool3d", "maxout", "one_hot_encoding",
     "poincare_normalize", "pool", "recompute_grad", "relu", "relu6", "repeat", "rev_block",
     "safe_embedding_lookup_sparse", "scale_gradient", "separable_conv2d", "separable_convolution2d",
-    "sequence_to_images", "softmax", "spatial_softmax", "stack", "sum_regularizer", "unit_norm", "utils",
+    "sequence_to_images", "softmax", "spatial_softmax", "stack", "sum_regularizer", "summarize_activation",
+    "summarize_activations", "summarize_biases", "summarize_collection", "summarize_tensor",
+    "summarize_tensors", "summarize_variables", "summarize_weights", "unit_norm", "utils",
     "variance_scaling_initializer", "xavier_initializer", "xavier_initializer_conv2d",
 ]  # fmt: skip

@@ -233,6 +233,14 @@ def count_nonzero(x, axis=None, keepdims=False, dtype=np.int64, name=None):
         return reduce_sum(cast(not_equal(x, zeros_like(x)), dtype), axis=axis, keepdims=keepdims)
 
 
+def zero_fraction(value, name=None):
+    """The share of zeros among the elements of `value`: a float32 scalar."""
+    with name_scope(name, "zero_fraction", [value]):
+        value = as_tensor(value)
+        share = reduce_mean(cast(equal(value, zeros_like(value)), np.float64))
+        return cast(share, np.float32, name="fraction")
+
+
 # ---- product
 
 
