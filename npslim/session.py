@@ -34,12 +34,13 @@ _NOTED = "npslim: noted"  # on an error: it already says which node it came from
 class Cell:
     """The state of one stateful node: a variable's array, a queue ... `value` is None before it is initialized."""
 
-    __slots__ = ("name", "value", "lock")
+    __slots__ = ("name", "value", "lock", "release")
 
     def __init__(self, name):
         self.name = name
         self.value = None
         self.lock = threading.RLock()
+        self.release = None  # what to call when the session is closed
 
     def initialized(self):
         """The value. Raises FailedPreconditionError before there is one."""
@@ -68,14 +69,17 @@ class Store:
                 cell = self.cells.setdefault(name, Cell(name))
         return cell
 
-    def generator(self, node):
+    def generator(self, node, ticket=None):
         """The generator for this draw of `node`: Philox, keyed by graph seed and op seed, counted by draws.
 
-        The bits depend on nothing else: not on other nodes, threads, or the order of runs.
+        The bits depend on nothing else: not on other nodes, threads, or the order of runs. A run that works on an
+        element of a queue has a `ticket`, its number, and counts by that.
         """
-        with self.lock:
-            drawn = self.draws[node.name] = self.draws.get(node.name, 0) + 1
-        return np.random.Generator(np.random.Philox(key=self.key(node), counter=[0, drawn, 0, 0]))
+        if ticket is None:
+            with self.lock:
+                ticket = self.draws[node.name] = self.draws.get(node.name, 0) + 1
+            return np.random.Generator(np.random.Philox(key=self.key(node), counter=[0, ticket, 0, 0]))
+        return np.random.Generator(np.random.Philox(key=self.key(node), counter=[0, ticket, 1, 0]))
 
     def key(self, node):
         """The two words that key the node's stream of random numbers."""
@@ -87,13 +91,28 @@ class Store:
 
 
 class Run:
-    """What a stateful kernel may use: the store, and a way to run a sub-graph."""
+    """What a stateful kernel may use: the store, and a way to run a sub-graph.
 
-    __slots__ = ("session", "store")
+    ticket: (the tickets of a queue, the number of the element that this run took first), or None.
+    """
+
+    __slots__ = ("session", "store", "ticket", "_held")
 
     def __init__(self, session):
         self.session = session
         self.store = session.store
+        self.ticket = None
+        self._held = []
+
+    def hold(self, tickets, number):
+        """Note that this run works on the element `number` of a queue."""
+        self.ticket = self.ticket or (tickets, number)
+        self._held.append((tickets, number))
+
+    def settle(self):
+        """The run is over: whoever waits for its elements need not any more."""
+        for tickets, number in self._held:
+            tickets.settle(number)
 
     def cell(self, name):
         return self.store.cell(name)
@@ -137,7 +156,7 @@ def execute(plan, feeds, run):
 def _context(step, run):
     given = {"run": run, "node": step.node}
     if "rng" in step.context:
-        given["rng"] = run.store.generator(step.node)
+        given["rng"] = run.store.generator(step.node, run.ticket[1] if run.ticket else None)
     return {name: given[name] for name in step.context}
 
 
@@ -192,8 +211,12 @@ class Session:
 
     def _run(self, leaves, feeds):
         plan = self.plan(tuple(dict.fromkeys(leaves)), tuple(feeds))
-        with np.errstate(all="ignore"), running_on(self.module), one_blas_thread:
-            values = execute(plan, feeds, Run(self))
+        run = Run(self)
+        try:
+            with np.errstate(all="ignore"), running_on(self.module), one_blas_thread:
+                values = execute(plan, feeds, run)
+        finally:
+            run.settle()
         return [_fetched(values[plan.slots[leaf]]) if isinstance(leaf, Tensor) else None for leaf in leaves]
 
     def plan(self, fetches, fed):
@@ -295,6 +318,9 @@ class Session:
     def close(self):
         """Release the session's state; a later run raises."""
         self.closed = True
+        for cell in list(self.store.cells.values()):
+            if cell.release is not None:
+                cell.release()
         self.store = Store()
         self._plans = {}
 

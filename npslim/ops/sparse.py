@@ -342,3 +342,59 @@ rows_filled.cases(
     lambda rng: (np.array([[1, 0], [1, 2], [3, 1]]), np.array([5, 4])),
     lambda rng: (np.zeros((0, 2), int), np.array([2, 2])),
 )
+
+
+# ---- sparse tensors in queues: one object for each
+
+
+def _pack(indices, values, dense_shape):
+    packed = np.empty((), object)
+    packed[()] = (np.array(indices), np.array(values), np.array(dense_shape))
+    return packed
+
+
+@op(type="SerializeSparse", alike=(), stateful=True, differentiable=False, host=("indices", "values", "dense_shape"))
+def pack_sparse(indices, values, dense_shape):
+    """A sparse tensor as one object, for a queue."""
+    return _pack(indices, values, dense_shape)
+
+
+@pack_sparse.shape
+def _(indices, values, dense_shape):
+    return Spec((), np.dtype(object))
+
+
+@op(
+    type="SerializeManySparse", alike=(), stateful=True, differentiable=False,
+    host=("indices", "values", "dense_shape"),
+)  # fmt: skip
+def pack_sparse_rows(indices, values, dense_shape):
+    """Each row of a sparse tensor as one object: `[rows]`."""
+    packed = np.empty(int(dense_shape[0]), object)
+    for row in range(len(packed)):
+        own = indices[:, 0] == row
+        packed[row] = (indices[own, 1:], values[own], np.array(dense_shape[1:]))
+    return packed
+
+
+@pack_sparse_rows.shape
+def _(indices, values, dense_shape):
+    return Spec((None,), np.dtype(object))
+
+
+@op(type="DeserializeManySparse", alike=(), stateful=True, differentiable=False, host=("packed",))
+def unpack_sparse(packed, *, dtype):
+    """(indices, values, dense_shape) of a sparse tensor whose rows are the objects `packed` `[n]`."""
+    rows = list(packed)
+    rank = len(rows[0][2]) if rows else 0
+    numbered = [np.insert(indices, 0, i, axis=1) for i, (indices, _, _) in enumerate(rows)]
+    indices = np.concatenate([*numbered, np.zeros((0, rank + 1), np.int64)])
+    values = np.concatenate([values for _, values, _ in rows] or [np.zeros(0, dtype)])
+    sizes = np.max([shape for _, _, shape in rows], axis=0) if rows else np.zeros(rank, np.int64)
+    return indices.astype(np.int64), values, np.array([len(rows), *sizes], np.int64)
+
+
+@unpack_sparse.shape
+def _(packed, *, dtype):
+    integers = np.dtype(np.int64)
+    return Spec((None, None), integers), Spec((None,), dtype), Spec((None,), integers)

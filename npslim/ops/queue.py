@@ -1,0 +1,648 @@
+"""Queues as nodes: a queue is state of the session, and enqueuing and dequeuing are ops that wait.
+
+Elements are tuples of arrays on the host. What a run takes out of a queue has a number, the run's ticket; when runs on
+several threads put their results into the next queue, they do so in the order of their tickets. So the order of the
+data depends on the seeds alone and not on the number of threads.
+"""
+
+import collections
+import contextlib
+import heapq
+import threading
+
+import numpy as np
+
+from npslim.backend import to_host
+from npslim.dtypes import as_dtype, numpy_dtype
+from npslim.errors import (
+    ArgumentTypeError,
+    CancelledError,
+    InvalidArgumentError,
+    OutOfRangeError,
+    ShapeError,
+)
+from npslim.graph import user_line
+from npslim.op import as_tensor, op
+from npslim.scopes import name_scope
+from npslim.spec import Spec, as_shape, compatible, is_full, merge, show_shape
+
+_HANDLE = np.dtype(object)
+_INT32 = np.dtype(np.int32)
+
+
+# ---- the state
+
+
+class Tickets:
+    """Numbers in order of taking; `wait_for(n)` returns when all lower numbers are settled."""
+
+    def __init__(self):
+        self.changed = threading.Condition()
+        self.next = 0
+        self.open = set()
+
+    def take(self):
+        """The next number, open from now on."""
+        with self.changed:
+            number, self.next = self.next, self.next + 1
+            self.open.add(number)
+            return number
+
+    def settle(self, number):
+        """Nobody has to wait for `number` any more."""
+        with self.changed:
+            self.open.discard(number)
+            self.changed.notify_all()
+
+    def wait_for(self, number, cancelled):
+        """Return when no lower number is open. `cancelled()` may raise in between."""
+        with self.changed:
+            while any(n < number for n in self.open):
+                cancelled()
+                self.changed.wait(0.05)
+
+
+class Buffer:
+    """The elements of a queue: first in, first out; at most `capacity`."""
+
+    kind = "FIFOQueue"
+
+    def __init__(self, name, capacity, seed):
+        self.name, self.capacity = name, capacity
+        self.changed = threading.Condition()
+        self.closed = self.cancelled = False
+        self.error = None
+        self.tickets, self.taking = Tickets(), threading.Lock()
+        self._make_store(seed)
+
+    def _make_store(self, seed):
+        self._elements = collections.deque()
+
+    def _add(self, element):
+        self._elements.append(element)
+
+    def _take(self):
+        return self._elements.popleft()
+
+    def size(self):
+        """How many elements there are."""
+        return len(self._elements)
+
+    def _ready(self):
+        """True if an element may be taken out."""
+        return self.size() > 0
+
+    def put(self, elements):
+        """Add elements, one after the other; waits while the queue is full. Raises CancelledError once closed."""
+        for element in elements:
+            with self.changed:
+                self._check_open()
+                while self.size() >= self.capacity:
+                    self.changed.wait()
+                    if self.cancelled:
+                        raise CancelledError(f"Enqueue operation was cancelled: {self.kind} '{self.name}' is closed.")
+                self._add(element)
+                self.changed.notify_all()
+
+    def _check_open(self):
+        if self.closed:
+            raise CancelledError(f"{self.kind} '{self.name}' is closed.")
+
+    def take(self, count, some=False):
+        """(elements, ticket): `count` elements; waits for them. `some`: fewer are enough once the queue is closed.
+
+        Raises OutOfRangeError if the queue is closed and has not enough, or the error that closed it.
+        """
+        with self.taking, self.changed:
+            taken = []
+            try:
+                while len(taken) < count:
+                    while not self._ready() and not self.closed:
+                        self.changed.wait()
+                    if not self._ready():
+                        break
+                    taken.append(self._take())
+                    self.changed.notify_all()
+                if len(taken) == count or (some and taken):
+                    return taken, self.tickets.take()
+            except BaseException:
+                self._return(taken)
+                raise
+            self._return(taken)
+            if self.error is not None:
+                raise self.error
+            raise OutOfRangeError(
+                f"{self.kind} '{self.name}' is closed and has insufficient elements "
+                f"(requested {count}, current size {len(taken)})."
+            )
+
+    def _return(self, taken):
+        self._elements.extendleft(reversed(taken))
+
+    def cancel(self):
+        """The session is closed: everyone who waits gives up."""
+        self.close(True, CancelledError(f"The session was closed while {self.kind} '{self.name}' was in use."))
+
+    def close(self, cancel_pending=False, error=None):
+        """No further elements. cancel_pending: those that wait to be added give up. error: what takers shall raise."""
+        with self.changed:
+            self.closed = True
+            self.cancelled = self.cancelled or cancel_pending
+            self.error = self.error or error
+            self.changed.notify_all()
+
+
+class ShuffleBuffer(Buffer):
+    """Elements in random order: each is drawn from the oldest `min_after_dequeue + 1` that are there.
+
+    TensorFlow draws from all that happen to be there, so that its order depends on the speed of the threads.
+    """
+
+    kind = "RandomShuffleQueue"
+
+    def __init__(self, name, capacity, seed, min_after_dequeue):
+        self._window_size = min_after_dequeue + 1
+        super().__init__(name, capacity, seed)
+
+    def _make_store(self, seed):
+        self._window, self._waiting, self._hole = [], collections.deque(), None
+        self._random = np.random.Generator(np.random.Philox(key=seed))
+
+    def _add(self, element):
+        if self._hole is not None:
+            self._window[self._hole], self._hole = element, None
+        else:
+            (self._window if len(self._window) < self._window_size else self._waiting).append(element)
+
+    def _take(self):
+        """A drawn element; the next one that comes, or has come, takes its place, whenever that is."""
+        self._close_hole()
+        at = int(self._random.integers(len(self._window)))
+        element, self._hole = self._window[at], at
+        if self._waiting:
+            self._add(self._waiting.popleft())
+        return element
+
+    def _close_hole(self):
+        """Nothing more comes: the last element moves into the place that is free."""
+        if self._hole is not None:
+            self._window[self._hole] = self._window[-1]
+            self._window.pop()
+            self._hole = None
+
+    def size(self):
+        return len(self._window) + len(self._waiting) - (self._hole is not None)
+
+    def _ready(self):
+        return (len(self._window) == self._window_size and self._hole is None) or (self.closed and self.size() > 0)
+
+    def _return(self, taken):
+        self._close_hole()
+        self._window += taken
+
+
+class PriorityBuffer(Buffer):
+    """The element with the least first component comes first; among equals, the one that came first."""
+
+    kind = "PriorityQueue"
+
+    def _make_store(self, seed):
+        self._elements, self._count = [], 0
+
+    def _add(self, element):
+        heapq.heappush(self._elements, (int(element[0]), self._count, element))
+        self._count += 1
+
+    def _take(self):
+        return heapq.heappop(self._elements)[2]
+
+    def _return(self, taken):
+        for element in taken:
+            self._add(element)
+
+
+# ---- turns of several producers
+
+
+class Rotation:
+    """Producers that put their elements into a queue in turn: 0, 1, ..., 0, 1, ... Those that leave are passed over."""
+
+    def __init__(self, count):
+        self.changed = threading.Condition()
+        self.members = list(range(count))
+        self.at = 0
+
+    def wait(self, member, cancelled):
+        """Return when it is the turn of `member`. `cancelled()` may raise in between."""
+        with self.changed:
+            while self.members[self.at % len(self.members)] != member:
+                cancelled()
+                self.changed.wait(0.05)
+
+    @contextlib.contextmanager
+    def turn(self, member, cancelled):
+        """Wait for the turn of `member`; the next one's begins at the end."""
+        self.wait(member, cancelled)
+        yield
+        with self.changed:
+            self.at = (self.members.index(member) + 1) % len(self.members)
+            self.changed.notify_all()
+
+    def leave(self, member):
+        """`member` has nothing more to put."""
+        with self.changed:
+            at = self.members.index(member)
+            self.members.remove(member)
+            self.at = (self.at - (at < self.at)) % max(len(self.members), 1)
+            self.changed.notify_all()
+
+
+class _Producer(threading.local):
+    rotation = member = None
+
+
+_producer = _Producer()
+
+
+def wait_for_turn(cancelled):
+    """Wait for the turn of this thread's producer, if it is one of several."""
+    if _producer.rotation is not None:
+        _producer.rotation.wait(_producer.member, cancelled)
+
+
+@contextlib.contextmanager
+def producing(rotation, member):
+    """Enqueue ops that this thread runs inside wait for the turn of `member` in `rotation`."""
+    before = _producer.rotation, _producer.member
+    _producer.rotation, _producer.member = rotation, member
+    try:
+        yield
+    finally:
+        _producer.rotation, _producer.member = before
+
+
+# ---- the ops
+
+
+def _queue_of(name, type, buffer):
+    """The op that is the queue itself: a scalar that the other ops take."""
+
+    def queue(*, capacity, options=(), seed=None, run=None, node=None):
+        cell = run.cell(node.name)
+        with cell.lock:
+            if cell.value is None:
+                made = buffer(node.name, capacity, run.store.key(node), *options)
+                cell.value, cell.release = np.empty((), object), made.cancel
+                cell.value[()] = made
+        return cell.value
+
+    queue.__name__, queue.__doc__ = name, f"A {type}, as a scalar that the ops on queues take."
+    made = op(queue, type=f"{type}V2", node_name=name, stateful=True, differentiable=False)
+    made.shape(lambda: Spec((), _HANDLE))
+    return made
+
+
+fifo_queue = _queue_of("fifo_queue", "FIFOQueue", Buffer)
+padding_fifo_queue = _queue_of("padding_fifo_queue", "PaddingFIFOQueue", Buffer)
+random_shuffle_queue = _queue_of("random_shuffle_queue", "RandomShuffleQueue", ShuffleBuffer)
+priority_queue = _queue_of("priority_queue", "PriorityQueue", PriorityBuffer)
+
+
+@op(type="RefSelect", stateful=True, alike=(), host=("index", "handles"), differentiable=False)
+def pick_queue(index, *handles):
+    """The queue number `index` of `handles`."""
+    return handles[int(index)]
+
+
+@pick_queue.shape
+def _(index, *handles):
+    return Spec((), _HANDLE)
+
+
+@op(type="QueueEnqueueV2", stateful=True, alike=(), host=("handle", "components"), differentiable=False)
+def enqueue(handle, *components, many, shapes, run=None):
+    """Put one element, or with `many` one for each entry along the first dimension, into the queue."""
+    buffer = handle[()]
+    components = [np.array(to_host(c)) for c in components]
+    elements = list(zip(*map(_rows, components), strict=True)) if many else [tuple(components)]
+    for element in elements:
+        for i, (part, shape) in enumerate(zip(element, shapes or [None] * len(element), strict=True)):
+            if not compatible(np.shape(part), shape):
+                raise InvalidArgumentError(
+                    f"Shape mismatch in component {i} for {buffer.kind} '{buffer.name}'.", expected=show_shape(shape),
+                    got=show_shape(np.shape(part)),
+                )  # fmt: skip
+    with _in_order(run, buffer):
+        buffer.put(elements)
+
+
+def _rows(array):
+    """The entries along the first dimension, arrays all of them; an object stays one."""
+    return [as_array_of(row, array.dtype) for row in array]
+
+
+@contextlib.contextmanager
+def _in_order(run, buffer):
+    """Wait for the ticket of this run, or for the turn of this thread's producer."""
+
+    def cancelled():
+        if buffer.cancelled:
+            raise CancelledError(f"Enqueue operation was cancelled: {buffer.kind} '{buffer.name}' is closed.")
+
+    if _producer.rotation is not None:
+        with _producer.rotation.turn(_producer.member, cancelled):
+            yield
+    elif run.ticket is not None:
+        tickets, number = run.ticket
+        tickets.wait_for(number, cancelled)
+        yield
+    else:
+        yield
+
+
+@enqueue.shape
+def _(handle, *components, many, shapes):
+    return ()
+
+
+@op(type="QueueDequeueV2", stateful=True, alike=(), host=("handle", "n"), differentiable=False)
+def dequeue(handle, n, *, dtypes, shapes, how, run=None):
+    """Take elements out of the queue: "one"; "many", n of them stacked; or "some", up to n once it is closed.
+
+    Components of unknown size are padded with zeros to the largest of the batch.
+    """
+    buffer = handle[()]
+    elements, ticket = buffer.take(1 if how == "one" else int(n), some=how == "some")
+    run.hold(buffer.tickets, ticket)
+    if how == "one":
+        return tuple(as_array_of(part, dtype) for part, dtype in zip(elements[0], dtypes, strict=True))
+    columns = list(zip(*elements, strict=True)) if elements else [()] * len(dtypes)
+    return tuple(_stacked(column, dtype, shape) for column, dtype, shape in zip(columns, dtypes, shapes, strict=True))
+
+
+def as_array_of(value, dtype):
+    """`value` as an array of `dtype`; a string stays one object."""
+    if isinstance(value, np.ndarray):
+        return value
+    array = np.empty((), dtype)
+    array[()] = value
+    return array
+
+
+def _stacked(parts, dtype, shape):
+    """The parts one above the other, the smaller ones padded at their ends."""
+    if not parts:
+        return np.zeros((0, *(n or 0 for n in shape or ())), dtype)
+    shapes = [np.shape(part) for part in parts]
+    sizes = tuple(max(ns) for ns in zip(*shapes, strict=True))
+    stacked = np.full((len(parts), *sizes), b"" if dtype == _HANDLE else 0, dtype)
+    for row, part in zip(range(len(parts)), parts, strict=True):
+        stacked[(row, *(slice(n) for n in np.shape(part)))] = part if np.ndim(part) else part[()]
+    return stacked
+
+
+@dequeue.shape
+def _(handle, n, *, dtypes, shapes, how):
+    batch = int(n.known) if how == "many" and n.known is not None else None
+    shapes = shapes or [None] * len(dtypes)
+    outer = () if how == "one" else (batch,)
+    return tuple(
+        Spec(None if shape is None else (*outer, *shape), dtype) for dtype, shape in zip(dtypes, shapes, strict=True)
+    )
+
+
+@op(type="QueueCloseV2", stateful=True, alike=(), host=("handle",), differentiable=False)
+def close_queue(handle, *, cancel_pending_enqueues):
+    """Close the queue: nothing more comes in."""
+    handle[()].close(cancel_pending_enqueues)
+
+
+@close_queue.shape
+def _(handle, *, cancel_pending_enqueues):
+    return ()
+
+
+@op(type="QueueSizeV2", stateful=True, alike=(), host=("handle",), differentiable=False)
+def queue_size(handle):
+    """How many elements the queue has: int32 []."""
+    return np.array(handle[()].size(), _INT32)
+
+
+@queue_size.shape
+def _(handle):
+    return Spec((), _INT32)
+
+
+@op(type="QueueIsClosedV2", stateful=True, alike=(), host=("handle",), differentiable=False)
+def queue_is_closed(handle):
+    """Whether the queue is closed: bool []."""
+    return np.array(handle[()].closed)
+
+
+@queue_is_closed.shape
+def _(handle):
+    return Spec((), np.dtype(bool))
+
+
+# ---- TensorFlow's classes
+
+
+class QueueBase:
+    """A queue of elements, each a tuple (or with `names` a dictionary) of tensors.
+
+    Made by the classes below it. `dequeue_many` and `dequeue_up_to` need known shapes.
+    """
+
+    def __init__(self, dtypes, shapes, names, queue_ref):
+        self.queue_ref, self.names = queue_ref, names
+        self._dtypes, self._shapes = dtypes, shapes
+
+    @property
+    def dtypes(self):
+        """The dtypes of an element."""
+        return [as_dtype(d) for d in self._dtypes]
+
+    @property
+    def shapes(self):
+        """The static shapes of an element, None where none were given."""
+        return [None] * len(self._dtypes) if self._shapes is None else list(self._shapes)
+
+    @property
+    def name(self):
+        """The name of the queue's node."""
+        return self.queue_ref.op.name
+
+    @staticmethod
+    def from_list(index, queues):
+        """One of several queues of the same dtypes, chosen when it runs. index: an int32 scalar."""
+        if not queues or any(q.dtypes != queues[0].dtypes for q in queues):
+            raise ArgumentTypeError("from_list needs queues of the same dtypes.", got=queues, made_at=user_line())
+        first = queues[0]
+        return QueueBase(first._dtypes, first._shapes, first.names, pick_queue(index, *(q.queue_ref for q in queues)))
+
+    def _components(self, vals, many):
+        if self.names is not None:
+            if not isinstance(vals, dict) or sorted(vals) != sorted(self.names):
+                raise InvalidArgumentError(
+                    "The queue has names, and takes a dictionary of them.", expected=sorted(self.names), got=vals,
+                    made_at=user_line(),
+                )  # fmt: skip
+            vals = [vals[name] for name in self.names]
+        elif isinstance(vals, dict):
+            raise InvalidArgumentError("The queue has no names, and takes no dictionary.", got=vals)
+        vals = list(vals) if isinstance(vals, list | tuple) else [vals]
+        if len(vals) != len(self._dtypes):
+            raise InvalidArgumentError(
+                "An element of the queue has another number of components.", expected=len(self._dtypes), got=len(vals),
+                made_at=user_line(),
+            )  # fmt: skip
+        tensors = [as_tensor(v, d, f"component_{i}") for i, (v, d) in enumerate(zip(vals, self._dtypes, strict=True))]
+        first = None
+        for tensor, shape in zip(tensors, self.shapes, strict=True):
+            given = tensor.spec.shape
+            if many and given is not None:
+                if not given:
+                    raise ShapeError("enqueue_many: each component needs a first dimension.", got=tensor.name)
+                first, given = merge((first,), given[:1])[0], given[1:]
+            if not compatible(given, shape):
+                raise ShapeError(
+                    "A component has another shape than the queue's.", expected=show_shape(shape),
+                    got=f"{tensor.name} {show_shape(given)}", made_at=user_line(),
+                )  # fmt: skip
+        return tensors
+
+    def _enqueued(self, vals, many, name):
+        with name_scope(name) as scope:
+            tensors = self._components(vals, many)
+            return enqueue(self.queue_ref, *tensors, many=many, shapes=self._attribute(), name=scope)
+
+    def _attribute(self):
+        return None if self._shapes is None else tuple(self._shapes)
+
+    def enqueue(self, vals, name=None):
+        """A node that puts one element into the queue, waiting while it is full."""
+        return self._enqueued(vals, False, name or f"{self.name}_enqueue")
+
+    def enqueue_many(self, vals, name=None):
+        """A node that puts an element in for each entry along the first dimension of `vals`."""
+        return self._enqueued(vals, True, name or f"{self.name}_EnqueueMany")
+
+    def _dequeued(self, n, how, name):
+        if how != "one" and self._shapes is None:
+            raise ShapeError("Dequeuing several needs the shapes of the elements.", expected="shapes=[...]")
+        outputs = dequeue(
+            self.queue_ref, as_tensor(n, _INT32), dtypes=tuple(self._dtypes), shapes=self._attribute(), how=how,
+            name=name,
+        )  # fmt: skip
+        outputs = list(outputs) if isinstance(outputs, tuple) else [outputs]
+        if self.names is not None:
+            return dict(zip(self.names, outputs, strict=True))
+        return outputs[0] if len(outputs) == 1 else outputs
+
+    def dequeue(self, name=None):
+        """The next element: its tensors, one by itself; a run waits for it."""
+        return self._dequeued(1, "one", name or f"{self.name}_Dequeue")
+
+    def dequeue_many(self, n, name=None):
+        """The next `n` elements, stacked. A run waits for them; raises OutOfRangeError if the queue is closed first."""
+        return self._dequeued(n, "many", name or f"{self.name}_DequeueMany")
+
+    def dequeue_up_to(self, n, name=None):
+        """The next `n` elements, stacked, or the rest once the queue is closed."""
+        return self._dequeued(n, "some", name or f"{self.name}_DequeueUpTo")
+
+    def close(self, cancel_pending_enqueues=False, name=None):
+        """A node that closes the queue; with `cancel_pending_enqueues`, enqueues that wait raise CancelledError."""
+        return close_queue(
+            self.queue_ref, cancel_pending_enqueues=cancel_pending_enqueues, name=name or f"{self.name}_Close"
+        )
+
+    def is_closed(self, name=None):
+        """Whether the queue is closed: bool []."""
+        return queue_is_closed(self.queue_ref, name=name or f"{self.name}_Is_Closed")
+
+    def size(self, name=None):
+        """How many elements the queue has: int32 []."""
+        return queue_size(self.queue_ref, name=name or f"{self.name}_Size")
+
+    def fail(self, session, error):
+        """Close the queue in `session`; who takes from it gets `error` when its elements have run out."""
+        cell = session.store.cell(self.name)
+        if cell.value is not None:
+            cell.value[()].close(True, error)
+
+    def _fill(self, kind, capacity, dtypes, shapes, names, name, **attrs):
+        dtypes = [numpy_dtype(d) for d in (dtypes if isinstance(dtypes, list | tuple) else [dtypes])]
+        if capacity is not None and capacity < 1:
+            capacity = None
+        if shapes is not None:
+            shapes = list(shapes) if isinstance(shapes, list | tuple) else [shapes]
+            if len(dtypes) == 1 and (not shapes or not isinstance(shapes[0], list | tuple) and shapes[0] is not None
+                                     and not hasattr(shapes[0], "as_list")):  # fmt: skip
+                shapes = [shapes]
+            shapes = [as_shape(s) for s in shapes]
+            if len(shapes) != len(dtypes):
+                raise InvalidArgumentError(
+                    "A queue needs a shape for each dtype.", expected=len(dtypes), got=len(shapes), made_at=user_line()
+                )
+        if names is not None:
+            names = list(names) if isinstance(names, list | tuple) else [names]
+            if len(names) != len(dtypes):
+                raise InvalidArgumentError("A queue needs a name for each dtype.", expected=len(dtypes), got=names)
+        handle = kind(capacity=float("inf") if capacity is None else int(capacity), name=name, **attrs)
+        QueueBase.__init__(self, dtypes, shapes, names, handle)
+
+
+def _check_known(shapes, kind):
+    if shapes is not None and not all(is_full(shape) for shape in shapes):
+        raise ShapeError(
+            f"A {kind} needs fully known shapes.", expected="sizes", got=[show_shape(s) for s in shapes],
+            hint="PaddingFIFOQueue takes unknown sizes",
+        )  # fmt: skip
+
+
+class FIFOQueue(QueueBase):
+    """First in, first out. capacity: how many elements it holds. dtypes, shapes, names: of an element's components."""
+
+    def __init__(self, capacity, dtypes, shapes=None, names=None, shared_name=None, name="fifo_queue"):
+        self._fill(fifo_queue, capacity, dtypes, shapes, names, name)
+        _check_known(self._shapes, "FIFOQueue")
+
+
+class RandomShuffleQueue(QueueBase):
+    """Elements in random order, `min_after_dequeue` of them kept to be mixed until it is closed.
+
+    Each is drawn from the oldest min_after_dequeue + 1, so the order depends on `seed` (and the graph's) alone.
+    """
+
+    def __init__(
+        self, capacity, min_after_dequeue, dtypes, shapes=None, names=None, seed=None, shared_name=None,
+        name="random_shuffle_queue",
+    ):  # fmt: skip
+        if not 0 <= min_after_dequeue < capacity:
+            raise InvalidArgumentError(
+                "min_after_dequeue must be less than capacity.", expected=f"0 <= min_after_dequeue < {capacity}",
+                got=min_after_dequeue, made_at=user_line(),
+            )  # fmt: skip
+        self._fill(
+            random_shuffle_queue, capacity, dtypes, shapes, names, name, options=(int(min_after_dequeue),), seed=seed
+        )
+        _check_known(self._shapes, "RandomShuffleQueue")
+
+
+class PaddingFIFOQueue(QueueBase):
+    """First in, first out; batches of elements of unknown size are padded with zeros (or empty strings)."""
+
+    def __init__(self, capacity, dtypes, shapes, names=None, shared_name=None, name="padding_fifo_queue"):
+        if shapes is None:
+            raise InvalidArgumentError("A PaddingFIFOQueue needs shapes.", expected="[[None, 3], ...]", got=None)
+        self._fill(padding_fifo_queue, capacity, dtypes, shapes, names, name)
+
+
+class PriorityQueue(QueueBase):
+    """The element with the least priority first: an int64 scalar that every element begins with, besides `types`."""
+
+    def __init__(self, capacity, types, shapes=None, names=None, shared_name=None, name="priority_queue"):
+        types = list(types) if isinstance(types, list | tuple) else [types]
+        shapes = [[]] + list(shapes) if shapes is not None else None
+        self._fill(priority_queue, capacity, [np.int64, *types], shapes, names, name)
