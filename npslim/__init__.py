@@ -4,7 +4,7 @@
 there is no TensorFlow beside it, the words that every program needs to define and run a graph.
 """
 
-from npslim import doctor, evaluation, layers, learning, losses, metrics, model_analyzer, nets, summaries
+from npslim import doctor, evaluation, layers, learning, losses, metrics, model_analyzer, nets, queues, summaries
 from npslim.autograd import check_gradients, gradients
 from npslim.checkpoint import Saver, latest_checkpoint
 from npslim.dtypes import (
@@ -332,7 +332,7 @@ __all__ = [
     "maximum", "maxout", "metrics", "minimum", "mod", "model_analyzer", "model_variable", "model_variables",
     "moments", "multinomial", "multiply", "name_scope", "negative", "nets", "no_op", "not_equal", "one_hot",
     "one_hot_encoding", "ones", "ones_initializer", "ones_like", "op", "pad", "placeholder",
-    "placeholder_with_default", "poincare_normalize", "pool", "pow", "py_func", "random_normal",
+    "placeholder_with_default", "poincare_normalize", "pool", "pow", "py_func", "queues", "random_normal",
     "random_normal_initializer", "random_shuffle", "random_uniform", "random_uniform_initializer", "range",
     "rank", "reciprocal", "recompute_grad", "reduce_all", "reduce_any", "reduce_logsumexp", "reduce_max",
     "reduce_mean", "reduce_min", "reduce_prod", "reduce_sum", "relu", "relu6", "repeat",

@@ -4,6 +4,8 @@
 front. Each function makes a queue, a QueueRunner, and a summary of how full the queue is.
 """
 
+from typing import Any
+
 from npslim.errors import InvalidArgumentError, ShapeError
 from npslim.graph import user_line
 from npslim.op import as_tensor, constant_value
@@ -207,4 +209,5 @@ def _enqueued(queue, tensors, keep_input, enqueue_many):
     def put():
         return group(enqueue(tensors))
 
-    return cond(keep, put, no_op).op if known is None else no_op()
+    chosen: Any = cond(keep, put, no_op) if known is None else no_op()
+    return getattr(chosen, "op", chosen)
