@@ -4,7 +4,19 @@
 there is no TensorFlow beside it, the words that every program needs to define and run a graph.
 """
 
-from npslim import doctor, evaluation, layers, learning, losses, metrics, model_analyzer, nets, queues, summaries
+from npslim import (
+    doctor,
+    evaluation,
+    layers,
+    learning,
+    losses,
+    metrics,
+    model_analyzer,
+    nets,
+    queues,
+    summaries,
+    training,
+)
 from npslim.autograd import check_gradients, gradients
 from npslim.checkpoint import Saver, latest_checkpoint
 from npslim.dtypes import (
@@ -346,7 +358,7 @@ __all__ = [
     "strided_slice", "string", "subtract", "sum_regularizer", "summaries", "summarize_activation",
     "summarize_activations", "summarize_biases", "summarize_collection", "summarize_tensor",
     "summarize_tensors", "summarize_variables", "summarize_weights", "summary", "tan", "tanh", "tensordot",
-    "tile", "top_k", "trainable_variables", "transpose", "truediv", "truncated_normal",
+    "tile", "top_k", "trainable_variables", "training", "transpose", "truediv", "truncated_normal",
     "truncated_normal_initializer", "tuple", "uint16", "uint32", "uint64", "uint8", "unique", "unit_norm",
     "unsorted_segment_max", "unsorted_segment_min", "unsorted_segment_sum", "unstack", "variable",
     "variable_scope", "variables_initializer", "variance_scaling_initializer", "where", "while_loop",

@@ -14,10 +14,11 @@ import numpy as np
 
 from npslim import checkpoint_files as files
 from npslim.errors import ArgumentTypeError, InvalidArgumentError, NotFoundError, ShapeError
+from npslim.graph import GraphKeys, get_default_graph
 from npslim.hdf5 import Reader
 from npslim.log import logger
 from npslim.spec import compatible, show_shape
-from npslim.variables import Variable, global_variables
+from npslim.variables import Variable
 
 
 class Saver:
@@ -53,9 +54,10 @@ class Saver:
         if not allow_empty and not self.variables():
             raise InvalidArgumentError("No variables to save.", expected="at least one variable", got="none")
 
-    def variables(self):
-        """{name in the checkpoint: variable}. Raises ValueError if two have one name."""
-        listed = global_variables() if self._var_list is None else self._var_list
+    def variables(self, graph=None):
+        """{name in the checkpoint: variable}, of `graph` or the default one. Raises ValueError if two have one name."""
+        graph = graph or get_default_graph()
+        listed = graph.get_collection(GraphKeys.GLOBAL_VARIABLES) if self._var_list is None else self._var_list
         if isinstance(listed, dict):
             return dict(listed)
         named = {}
@@ -86,7 +88,7 @@ class Saver:
         ones beyond max_to_keep are deleted after that. Raises CheckpointWriteError, and FailedPreconditionError for a
         variable without a value; the checkpoint before is intact then.
         """
-        variables = self.variables()
+        variables = self.variables(sess.graph)
         step = self._step(sess, global_step)
         prefix = save_path if step is None else f"{save_path}-{step}"
         values = dict(zip(variables, sess.run(list(variables.values())), strict=True))
@@ -136,7 +138,7 @@ class Saver:
         """
         if not save_path:
             raise InvalidArgumentError("There is no checkpoint to restore.", expected="a path", got=repr(save_path))
-        variables = self.variables()
+        variables = self.variables(sess.graph)
         with Reader(files.path_of(save_path)) as reader:
             self._check(reader, variables, save_path)
             values = {name: self._read(reader, name, var) for name, var in variables.items()}

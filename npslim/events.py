@@ -16,6 +16,9 @@ class NoWriter:
     def scalars(self, step, **values):
         """Note named numbers at a step."""
 
+    def note(self, step, values):
+        """Note a dictionary of numbers at a step."""
+
     def flush(self):
         """Write what is waiting."""
 
@@ -39,7 +42,6 @@ class Writer(NoWriter):
         self.note(step, values)
 
     def note(self, step, values):
-        """Note a dictionary of numbers at a step."""
         now = time.time()
         for name, value in values.items():
             self._rows.writerow([step, f"{now:.3f}", name, repr(float(value))])

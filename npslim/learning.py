@@ -3,6 +3,7 @@
 import os
 import time
 
+from npslim import tf_summary
 from npslim.checkpoint import Saver, kept_checkpoints, latest_checkpoint
 from npslim.errors import InvalidArgumentError, OutOfRangeError
 from npslim.events import open_writer
@@ -13,7 +14,7 @@ from npslim.ops import state
 from npslim.ops.debug import check_numerics
 from npslim.ops.elementwise import multiply
 from npslim.ops.logic import cast, equal
-from npslim.ops.norm import clip_by_norm
+from npslim.ops.norm import clip_by_norm, global_norm
 from npslim.ops.shape import identity
 from npslim.optimizers import Optimizer
 from npslim.scopes import name_scope
@@ -40,6 +41,22 @@ def clip_gradient_norms(gradients_to_variables, max_norm):
             grad = clip_by_norm(grad, max_norm)
         clipped.append((grad, var))
     return clipped
+
+
+def add_gradients_summaries(grads_and_vars):
+    """A histogram and the norm of each gradient: `<variable>/gradient` and `<variable>/gradient_norm`.
+
+    Returns the summaries.
+    """
+    summaries = []
+    for grad, var in grads_and_vars:
+        if grad is None:
+            logger.info("Var %s has no gradient", var.op.name)
+            continue
+        values = grad.values if isinstance(grad, IndexedSlices) else grad
+        summaries.append(tf_summary.histogram(var.op.name + "/gradient", values))
+        summaries.append(tf_summary.scalar(var.op.name + "/gradient_norm", global_norm([values])))
+    return summaries
 
 
 def multiply_gradients(grads_and_vars, gradient_multipliers):
@@ -91,8 +108,30 @@ def create_train_op(
     total_loss: a scalar. global_step: a variable, made if not given; None for none. update_ops: run before the step;
     the collection UPDATE_OPS unless given, since moving averages live there. variables_to_train: all trainable ones
     unless given. clip_gradient_norm: the largest L2 norm of each gradient, 0 for no limit. gradient_multipliers: see
-    `multiply_gradients`. check_numerics: a loss that is not finite raises.
+    `multiply_gradients`. summarize_gradients: see `add_gradients_summaries`. check_numerics: a loss that is not finite
+    raises.
     """
+
+    def transform(grads):
+        if gradient_multipliers:
+            with name_scope("multiply_grads"):
+                grads = multiply_gradients(grads, gradient_multipliers)
+        if clip_gradient_norm > 0:
+            with name_scope("clip_grads"):
+                grads = clip_gradient_norms(grads, clip_gradient_norm)
+        return grads
+
+    return make_train_op(
+        total_loss, optimizer, global_step, update_ops, variables_to_train, transform, summarize_gradients,
+        gate_gradients, aggregation_method, colocate_gradients_with_ops, check_numerics,
+    )  # fmt: skip
+
+
+def make_train_op(
+    total_loss, optimizer, global_step, update_ops, variables_to_train, transform_grads_fn, summarize_gradients,
+    gate_gradients, aggregation_method, colocate_gradients_with_ops, check_numerics,
+):  # fmt: skip
+    """`create_train_op` with any function of the list of (gradient, variable) pairs, or None."""
     if global_step is _USE_GLOBAL_STEP:
         global_step = get_or_create_global_step()
     total_loss = _after_updates(total_loss, update_ops)
@@ -102,12 +141,11 @@ def create_train_op(
         total_loss, variables, gate_gradients=gate_gradients, aggregation_method=aggregation_method,
         colocate_gradients_with_ops=colocate_gradients_with_ops,
     )  # fmt: skip
-    if gradient_multipliers:
-        with name_scope("multiply_grads"):
-            grads = multiply_gradients(grads, gradient_multipliers)
-    if clip_gradient_norm > 0:
-        with name_scope("clip_grads"):
-            grads = clip_gradient_norms(grads, clip_gradient_norm)
+    if transform_grads_fn is not None:
+        grads = transform_grads_fn(grads)
+    if summarize_gradients:
+        with name_scope("summarize_grads"):
+            add_gradients_summaries(grads)
     grad_updates = optimizer.apply_gradients(grads, global_step=global_step)
     with name_scope("train_op"):
         if check_numerics:

@@ -5,6 +5,7 @@ given; its tag is the node's name without characters that a name cannot have. A 
 `FileWriter.add_summary`. As in TensorFlow 1.
 """
 
+import atexit
 import contextlib
 import importlib
 import os
@@ -96,7 +97,9 @@ class FileWriter:
     def __init__(
         self, logdir, graph=None, max_queue=10, flush_secs=120, graph_def=None, filename_suffix=None, session=None
     ):
-        self._folder, self._options = logdir, (max_queue, flush_secs, filename_suffix or "")
+        self._folder, self._suffix = logdir, filename_suffix or ""
+        self._max_queue, self._flush_secs = max_queue, flush_secs
+        self._waiting, self._flushed_at = 0, time.monotonic()
         self._events = self._numbers = None
         self.reopen()
         if graph is not None:
@@ -115,13 +118,21 @@ class FileWriter:
         self._numbers.note(global_step or 0, numbers)
         self._add(summary=parsed, step=global_step)
 
+    def add_numbers(self, numbers, global_step=None):
+        """Write {tag: number} for a step."""
+        values = [ops.messages().Summary.Value(tag=tag, simple_value=float(x)) for tag, x in numbers.items()]
+        self.add_summary(ops.messages().Summary(value=values), global_step)
+
     def add_graph(self, graph, global_step=None, graph_def=None):
         """Write the nodes of `graph`, with their ops, inputs and shapes."""
         self._add(graph_def=graph_message(graph).SerializeToString(), step=global_step)
 
     def add_event(self, event):
         """Write an Event message."""
-        self._opened().add_event(event)
+        self._opened().write_event(event)
+        self._waiting += 1
+        if self._waiting >= self._max_queue or time.monotonic() - self._flushed_at > self._flush_secs:
+            self.flush()
 
     def add_session_log(self, session_log, global_step=None):
         """Write a SessionLog message: START, STOP or CHECKPOINT."""
@@ -140,6 +151,7 @@ class FileWriter:
 
     def flush(self):
         """Write what is waiting."""
+        self._waiting, self._flushed_at = 0, time.monotonic()
         if self._events is not None:
             self._events.flush()
             self._numbers.flush()
@@ -159,8 +171,7 @@ class FileWriter:
                 files = importlib.import_module("tensorboardX.event_file_writer")
             except ImportError:
                 raise missing_extra("tensorboardX", "tensorboard", "An event file") from None
-            max_queue, flush_secs, suffix = self._options
-            self._events = files.EventFileWriter(self._folder, max_queue, flush_secs, suffix)
+            self._events = files.EventsWriter(os.path.join(self._folder, "events"), self._suffix)
             self._numbers = Writer(self._folder, with_events=False)
 
     def __enter__(self):
@@ -171,13 +182,15 @@ class FileWriter:
 
 
 class FileWriterCache:
-    """One FileWriter for each folder."""
+    """One FileWriter for each folder, closed when the program ends."""
 
     _writers: dict = {}
 
     @classmethod
     def get(cls, logdir):
         """The writer of `logdir`, made when first asked for."""
+        if not cls._writers:
+            atexit.register(cls.clear)
         if logdir not in cls._writers:
             cls._writers[logdir] = FileWriter(logdir)
         return cls._writers[logdir]

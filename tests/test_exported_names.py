@@ -14,7 +14,8 @@ def test_list_is_complete():
     modules = {name for name in slim.__all__ if inspect.ismodule(getattr(slim, name))}
     assert set(slim.__all__) - modules == set(PUBLIC)
     assert modules == {
-        "doctor", "evaluation", "layers", "learning", "losses", "metrics", "model_analyzer", "nets", "queues", "summaries",
+        "doctor", "evaluation", "layers", "learning", "losses", "metrics", "model_analyzer", "nets", "queues",
+        "summaries", "training",
     }  # fmt: skip
 
 
