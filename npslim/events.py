@@ -36,6 +36,7 @@ class Writer(NoWriter):
         self._rows = csv.writer(self._file)
         if self._file.tell() == 0:
             self._rows.writerow(["step", "time", "name", "value"])
+            self._file.flush()  # whoever opens it next sees that it has its heading
         self._events = event_writer(folder) if with_events else None
 
     def scalars(self, step, **values):

@@ -171,18 +171,17 @@ class MonitoredSession:
         context = SessionRunContext(SessionRunArgs(fetches, feed_dict, options), self._session)
         wanted: dict[Any, Any] = {"caller": fetches}
         feeds: dict[Any, Any] = dict(feed_dict or {})
-        asking = []
         for i, hook in enumerate(self._hooks):
-            args = hook.before_run(context)
+            args: Any = hook.before_run(context)
             if args is None:
                 continue
-            asking.append(i)
             if args.fetches is not None:
                 wanted[i] = args.fetches
-            twice = [key for key in args.feed_dict or {} if key in feeds]
+            asked: dict[Any, Any] = args.feed_dict or {}
+            twice = [key for key in asked if key in feeds]
             if twice:
                 raise InvalidArgumentError("Two hooks (or a hook and the caller) feed the same tensor.", got=twice)
-            feeds.update(args.feed_dict or {})
+            feeds.update(asked)
         results = self._session.run(wanted, feeds)
         for i, hook in enumerate(self._hooks):
             hook.after_run(context, SessionRunValues(results.get(i), options, run_metadata))

@@ -3,6 +3,7 @@
 import functools
 
 from npslim import learning
+from npslim.errors import InvalidArgumentError
 from npslim.hooks import SummarySaverHook
 from npslim.learning import add_gradients_summaries, clip_gradient_norms, multiply_gradients
 from npslim.monitored import MonitoredTrainingSession
@@ -65,7 +66,7 @@ def train(
     Raises ValueError if logdir is None but summaries or checkpoints are asked for by `is_chief`'s hooks.
     """
     if logdir is None and is_chief and any(isinstance(h, SummarySaverHook) for h in chief_only_hooks or ()):
-        raise learning.InvalidArgumentError("logdir cannot be None when chief_only_hooks write summaries.")
+        raise InvalidArgumentError("logdir cannot be None when chief_only_hooks write summaries.")
     loss = None
     with MonitoredTrainingSession(
         master, is_chief, logdir, scaffold, hooks, chief_only_hooks, save_checkpoint_secs if logdir else None,
