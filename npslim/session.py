@@ -114,22 +114,22 @@ def execute(plan, feeds, run):
     try:
         for step in plan.steps:
             inputs = [values[slot] for slot in step.inputs]
-            if step.context:
-                result = step.kernel(*inputs, **_context(step, run))
-            else:
-                result = step.kernel(*inputs)
+            result = step.kernel(*inputs, **_context(step, run)) if step.context else step.kernel(*inputs)
             outputs = step.outputs
             if len(outputs) == 1:
                 values[outputs[0]] = result[0] if type(result) is tuple else result
             elif outputs:
                 for slot, value in zip(outputs, result, strict=True):
                     values[slot] = value
-            for slot in step.fade:
-                values[slot] = stand_in(values[slot])
-            for slot in step.drop:
-                values[slot] = None
+            if step.fade:
+                for slot in step.fade:
+                    values[slot] = stand_in(values[slot])
+            if step.drop:
+                inputs = result = value = None
+                for slot in step.drop:
+                    values[slot] = None
     except Exception as error:
-        _explain(error, step.node, [values[slot] for slot in step.inputs])
+        _explain(error, step.node, {t: values[plan.slots[t]] for t in step.node.inputs if t in plan.slots})
         raise
     return values
 
@@ -147,14 +147,16 @@ def _explain(error, node, inputs):
         return
     if isinstance(error, OpError):
         error.op = error.op or node
-    shown = ", ".join(
-        f"{t.name} {value.dtype} {show_shape(value.shape)}"
-        if hasattr(value, "shape")
-        else f"{t.name} {type(value).__name__}"
-        for t, value in zip(node.inputs, inputs, strict=True)
-    )
+    shown = ", ".join(f"{t.name} {_seen(t, inputs.get(t))}" for t in node.inputs)
     error.add_note(f"  node     {node.name} ({node.type})\n  made at  {node.made_at}\n  inputs   {shown or '-'}")
     error.__dict__[_NOTED] = True
+
+
+def _seen(tensor, value):
+    """Dtype and shape of an array, what else a value is, or what was known of a value that is gone."""
+    if value is None:
+        return str(tensor.spec)
+    return f"{value.dtype} {show_shape(value.shape)}" if hasattr(value, "shape") else type(value).__name__
 
 
 class Session:
