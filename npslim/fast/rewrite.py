@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from npslim.fast.arena import LARGE, Arenas
-from npslim.fast.loops import FUNCTIONS, Loop, parts_of
+from npslim.fast.loops import FUNCTIONS, Loop, Product, parts_of
 from npslim.fast.update import UPDATES, blocked
 from npslim.plan import KERNELS, Step, kept, plain, set_lifetimes, shape_only_slots, stand_in
 from npslim.spec import is_full
@@ -205,6 +205,14 @@ def fuse_elementwise(draft):
     draft.plan.steps[:] = [step for step in draft.plan.steps if id(step) not in gone]
 
 
+def place_products(draft):
+    """Products of matrices whose kernel is the plain one go into buffers of the arena."""
+    for step in draft.plan.steps:
+        product = Product.of(step) if step.node.op.name == "matmul" else None
+        if product is not None and getattr(step.kernel, "label", None) is None:
+            draft.loops[step.outputs[0]] = product
+
+
 def block_updates(draft):
     """Optimizers' updates go block by block, in place."""
     for step in draft.plan.steps:
@@ -383,6 +391,6 @@ def give_back(arena, *arrays):
 
 give_back.label = "gives back"
 
-PASSES = [forward_identities, fold_constants, merge_equal, fuse_elementwise, block_updates]
+PASSES = [forward_identities, fold_constants, merge_equal, fuse_elementwise, place_products, block_updates]
 
 KERNELS.setdefault("fast", plain)

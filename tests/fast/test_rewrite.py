@@ -1,5 +1,7 @@
 """A rewritten plan gives what the plain one gives, bit for bit, and writes to nothing that others hold."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -138,6 +140,33 @@ def test_equal_steps_run_once_and_constants_are_folded():
     np.testing.assert_allclose(session.run(y, {x: [0.0, 1.0]}), np.exp([0.0, 2.0]) + 5, rtol=1e-6)
 
 
+def test_no_large_allocation_after_the_second_step():
+    train_op, feeds = training("mlp", "adam")
+    session = slim.Session(kernels="fast")
+    session.run(slim.global_variables_initializer())
+    for _ in range(2):
+        session.run(train_op, feeds)
+    tracemalloc.start()
+    try:
+        tracemalloc.reset_peak()
+        before = tracemalloc.get_traced_memory()[0]
+        session.run(train_op, feeds)
+        assert tracemalloc.get_traced_memory()[1] - before < 400_000
+    finally:
+        tracemalloc.stop()
+
+
 def test_random_numbers_are_not_merged():
     x = slim.random_normal([3]) - slim.random_normal([3])
     assert np.abs(slim.Session(kernels="fast").run(x)).min() > 0
+
+
+def test_the_gradient_of_relu_lets_nothing_through_where_it_is_zero():
+    g = np.tile(np.array([1.5, -2.0, np.inf, -np.inf, np.nan, 0.0, -0.0], np.float32), 3000).reshape(30, -1)
+    y = np.repeat(np.array([1.0, 0.0, -0.0, np.nan, 3.0], np.float32), 4200).reshape(30, -1)
+    a, b = slim.placeholder("float32", g.shape), slim.placeholder("float32", g.shape)
+    z = slim.gradients(slim.relu(a), [a], b)[0]
+    with np.errstate(all="ignore"):
+        np.testing.assert_array_equal(
+            slim.Session(kernels="fast").run(z, {a: y, b: g}).view(np.int32), np.where(y > 0, g, 0).view(np.int32)
+        )
