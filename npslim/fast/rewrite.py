@@ -232,11 +232,12 @@ def _with_attributes(kernel, attrs):
 
 # ---- no new buffers
 
-# Ops whose output is an array of its own, and ops with an effect that keep no input.
+# Ops whose outputs (or whose first output) are arrays of their own, and ops with an effect that keep no input.
 FRESH = {
-    "matmul", "conv2d", "conv2d_backprop_input", "conv2d_backprop_filter", "relu_grad", "softmax", "where_v2",
-    "bias_add", "relu", *FUNCTIONS,
+    "bias_add_grad", "max_pool2d_grad", "fused_batch_norm_grad", "softmax_cross_entropy_with_logits", "softmax",
+    "matmul", "conv2d", "conv2d_backprop_input", "conv2d_backprop_filter", "where_v2", "relu", *FUNCTIONS,
 }  # fmt: skip
+FIRST_FRESH = {"fused_batch_norm"}
 KEEP_NOTHING = {*UPDATES, "assign", "assign_add", "assign_sub", "no_op"}
 
 
@@ -287,9 +288,14 @@ def sharing(draft):
     groups = Groups()
     for step in draft.plan.steps:
         name = step.node.op.name
-        if step.outputs and (step.outputs[0] in draft.loops or name in FRESH) and len(step.outputs) == 1:
-            groups.add(step.outputs[0], step.outputs[0])
-            continue
+        shared = step.outputs
+        if step.outputs and (step.outputs[0] in draft.loops or name in FRESH):
+            shared = ()
+        elif name in FIRST_FRESH:
+            shared = step.outputs[1:]
+        for slot in step.outputs:
+            if slot not in shared:
+                groups.add(slot, slot)
         held = not pure(step) and name not in KEEP_NOTHING
         for slot in step.outputs:
             groups.add(slot, None if not pure(step) or not step.inputs else slot)
@@ -297,7 +303,7 @@ def sharing(draft):
             if held:
                 groups.disown(slot)
             if pure(step):
-                _join_all(groups, slot, step.outputs)
+                _join_all(groups, slot, shared)
     return groups
 
 

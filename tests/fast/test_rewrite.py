@@ -1,5 +1,6 @@
 """A rewritten plan gives what the plain one gives, bit for bit, and writes to nothing that others hold."""
 
+import threading
 import tracemalloc
 
 import numpy as np
@@ -170,3 +171,35 @@ def test_the_gradient_of_relu_lets_nothing_through_where_it_is_zero():
         np.testing.assert_array_equal(
             slim.Session(kernels="fast").run(z, {a: y, b: g}).view(np.int32), np.where(y > 0, g, 0).view(np.int32)
         )
+
+
+def test_runs_at_the_same_time_read_whole_values():
+    v = Variable(np.zeros(400_000, np.float32))
+    read = slim.identity(slim.convert_to_tensor(v)) + 0.0
+    update = GradientDescentOptimizer(1.0).apply_gradients([(np.full(400_000, -1, np.float32), v)])
+    session = slim.Session(kernels="fast")
+    session.run(slim.global_variables_initializer())
+    torn, over = [], threading.Event()
+
+    def watch():
+        while not over.is_set():
+            seen = session.run([read, v])
+            torn.extend(x for x in seen if x.min() != x.max())
+
+    watchers = [threading.Thread(target=watch) for _ in range(2)]
+    for watcher in watchers:
+        watcher.start()
+    for _ in range(150):
+        session.run(update)
+    over.set()
+    for watcher in watchers:
+        watcher.join()
+    assert not torn and (session.run(v) == 150).all()
+
+
+def test_an_error_names_the_node_and_its_inputs():
+    x, y = slim.placeholder("float32", [None, 300]), slim.placeholder("float32", [None, 300])
+    z = slim.relu(slim.add(x, y, name="together"))
+    with pytest.raises(ValueError) as caught:
+        slim.Session(kernels="fast").run(z, {x: np.zeros((20, 300)), y: np.zeros((30, 300))})
+    assert "failed   together (AddV2), made at " in "".join(caught.value.__notes__)
