@@ -60,12 +60,17 @@ class Arenas:
         self.waiting.append(arena)
 
 
-_scratch = threading.local()
+class _Scratch(threading.local):
+    def __init__(self):
+        self.held = {}
+
+
+_scratch = _Scratch()
 
 
 def scratch(number, count, dtype):
     """This thread's working array `number`, of at least `count` elements, cut to them; its values are arbitrary."""
-    held = _scratch.__dict__.get((number, dtype))
+    held = _scratch.held.get((number, dtype))
     if held is None or held.size < count:
-        held = _scratch.__dict__[(number, dtype)] = np.empty(count, dtype)
+        held = _scratch.held[(number, dtype)] = np.empty(count, dtype)
     return held[:count]
