@@ -30,6 +30,7 @@ class Step:
     context: tuple  # what else the kernel takes, of "run", "rng" and "node"
     fade: tuple = ()  # slots whose value only lends its shape from here on
     drop: tuple = ()  # slots that no later step reads
+    rewritten: bool = False  # its kernel and inputs are no longer those of the node's op
 
 
 @dataclass(slots=True)
@@ -42,7 +43,7 @@ class Plan:
 
     def describe(self):
         """One line a step: index, name, op, output, inputs, what is faded and dropped after it."""
-        names = {slot: tensor.name for tensor, slot in self.slots.items()}
+        names = {slot: tensor.name for tensor, slot in reversed(self.slots.items())}
         lines = [f"{'':5s}  {'name':40s} {'op':20s} {'output':24s} kernel"]
         for step in self.steps:
             node = step.node
@@ -69,16 +70,26 @@ def make_plan(fetches, fed=(), kernels="plain", device="cpu"):
     for node in nodes:
         inputs, outputs = tuple(slots[t] for t in node.inputs), tuple(slots[t] for t in node.outputs)
         steps.append(Step(node, bind(node, kernels, device), inputs, outputs, node.op.context))
-    keep = {slots[f] for f in fetches if f in slots} | {slots[t] for t in fed}
-    _set_lifetimes(steps, keep)
-    return Plan(steps, slots, len(slots))
+    plan = Plan(steps, slots, len(slots))
+    if device == "cpu" and kernels in REWRITES:
+        REWRITES[kernels](plan, fetches, fed)
+    else:
+        set_lifetimes(plan.steps, kept(plan, fetches, fed))
+    return plan
 
 
-def _set_lifetimes(steps, keep):
+def kept(plan, fetches, fed):
+    """The slots whose values must last: what is fetched and what was fed."""
+    return {plan.slots[f] for f in fetches if f in plan.slots} | {plan.slots[t] for t in fed}
+
+
+def set_lifetimes(steps, keep):
     """Walk back, so that the first reader met is the last one to run."""
+    for step in steps:
+        step.fade = step.drop = ()
     dropped, read = set(keep), set(keep)
     for step in reversed(steps):
-        lends = set(_shape_only_slots(step))
+        lends = set(shape_only_slots(step))
         reads = set(step.inputs) - lends
         step.drop = tuple(dict.fromkeys(s for s in (*step.inputs, *step.outputs) if s not in dropped))
         dropped.update(step.drop)
@@ -89,9 +100,10 @@ def _set_lifetimes(steps, keep):
         step.fade += tuple(s for s in step.outputs if s not in read and s not in step.drop)
 
 
-def _shape_only_slots(step):
+def shape_only_slots(step):
+    """The slots of which a step reads only shape and dtype."""
     op = step.node.op
-    if not op.shape_only:
+    if step.rewritten or not op.shape_only:
         return
     read = {slot for i, slot in enumerate(step.inputs) if op.parameter(i) not in op.shape_only}
     for i, slot in enumerate(step.inputs):
@@ -160,6 +172,7 @@ def placed(kernel, op):
 
 
 KERNELS = {"plain": plain, "reference": reference}
+REWRITES = {}  # a name in KERNELS -> what may rewrite its plans: `rewrite(plan, fetches, fed)`, lifetimes included
 
 
 def check_kernels(name):

@@ -23,11 +23,13 @@ from npslim.errors import (
     OpError,
     ShapeError,
 )
+from npslim.fast.rewrite import rewrite
 from npslim.graph import IndexedSlices, Node, Tensor, get_default_graph, sessions
 from npslim.op import as_array, is_state, read_of
-from npslim.plan import check_kernels, make_plan, stand_in
+from npslim.plan import REWRITES, check_kernels, make_plan, stand_in
 from npslim.spec import compatible, show_shape
 
+REWRITES["fast"] = rewrite
 _NOTED = "npslim: noted"  # on an error: it already says which node it came from
 
 
@@ -43,13 +45,18 @@ class Cell:
         self.release = None  # what to call when the session is closed
 
     def initialized(self):
-        """The value. Raises FailedPreconditionError before there is one."""
-        if self.value is None:
+        """The value. Raises FailedPreconditionError before there is one.
+
+        Taken under the lock: an update writes into an array only while it has the lock and nobody holds the array.
+        """
+        with self.lock:
+            value = self.value
+        if value is None:
             raise FailedPreconditionError(
                 f"Attempting to use uninitialized value {self.name}.",
                 hint="run global_variables_initializer(), or restore a checkpoint, first",
             )
-        return self.value
+        return value
 
 
 class Store:
@@ -133,22 +140,22 @@ def execute(plan, feeds, run):
     try:
         for step in plan.steps:
             inputs = [values[slot] for slot in step.inputs]
-            if step.context:
-                result = step.kernel(*inputs, **_context(step, run))
-            else:
-                result = step.kernel(*inputs)
+            result = step.kernel(*inputs, **_context(step, run)) if step.context else step.kernel(*inputs)
             outputs = step.outputs
             if len(outputs) == 1:
                 values[outputs[0]] = result[0] if type(result) is tuple else result
             elif outputs:
                 for slot, value in zip(outputs, result, strict=True):
                     values[slot] = value
-            for slot in step.fade:
-                values[slot] = stand_in(values[slot])
-            for slot in step.drop:
-                values[slot] = None
+            if step.fade:
+                for slot in step.fade:
+                    values[slot] = stand_in(values[slot])
+            if step.drop:
+                inputs = result = value = None
+                for slot in step.drop:
+                    values[slot] = None
     except Exception as error:
-        _explain(error, step.node, [values[slot] for slot in step.inputs])
+        _explain(error, step.node, {t: values[plan.slots[t]] for t in step.node.inputs if t in plan.slots})
         raise
     return values
 
@@ -166,20 +173,23 @@ def _explain(error, node, inputs):
         return
     if isinstance(error, OpError):
         error.op = error.op or node
-    shown = ", ".join(
-        f"{t.name} {value.dtype} {show_shape(value.shape)}"
-        if hasattr(value, "shape")
-        else f"{t.name} {type(value).__name__}"
-        for t, value in zip(node.inputs, inputs, strict=True)
-    )
+    shown = ", ".join(f"{t.name} {_seen(t, inputs.get(t))}" for t in node.inputs)
     error.add_note(f"  node     {node.name} ({node.type})\n  made at  {node.made_at}\n  inputs   {shown or '-'}")
     error.__dict__[_NOTED] = True
+
+
+def _seen(tensor, value):
+    """Dtype and shape of an array, what else a value is, or what was known of a value that is gone."""
+    if value is None:
+        return str(tensor.spec)
+    return f"{value.dtype} {show_shape(value.shape)}" if hasattr(value, "shape") else type(value).__name__
 
 
 class Session:
     """Runs parts of a graph.
 
-    kernels: "plain" runs the textbook's kernels, "reference" accumulates in float64 and rounds once.
+    kernels: "plain" runs the textbook's kernels, "fast" a rewritten plan that gives the same, "reference" accumulates
+    in float64 and rounds once.
     device: "cpu", or "gpu" for CuPy. `target` and `config` are accepted for old programs and change nothing.
     """
 

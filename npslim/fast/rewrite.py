@@ -1,0 +1,402 @@
+"""Rewrites a plan so that it does the same with fewer steps, fewer passes over memory and no new buffers.
+
+Each pass is a function of a draft. A fetched tensor keeps its slot, a node with an effect keeps its place, and arrays
+that others may hold (feeds, constants, variables' values) are never written to.
+
+before: plan.py   next: session.py
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from npslim.fast.arena import LARGE, Arenas
+from npslim.fast.loops import FUNCTIONS, Loop, Product, parts_of
+from npslim.fast.update import UPDATES, blocked
+from npslim.plan import KERNELS, Step, kept, plain, set_lifetimes, shape_only_slots, stand_in
+from npslim.spec import is_full
+
+
+@dataclass
+class Draft:
+    """A plan being rewritten. `loops`: {output slot: Loop} of the steps that became loops."""
+
+    plan: Any
+    fetches: tuple
+    fed: tuple
+    loops: dict = field(default_factory=dict)
+
+    @property
+    def keep(self):
+        return kept(self.plan, self.fetches, self.fed)
+
+    def new_slot(self):
+        self.plan.size += 1
+        return self.plan.size - 1
+
+    def readers(self):
+        """{slot: [steps that read it]}."""
+        found = {}
+        for step in self.plan.steps:
+            for slot in dict.fromkeys(step.inputs):
+                found.setdefault(slot, []).append(step)
+        return found
+
+    def replace_slots(self, renamed):
+        """Let every reader, and every fetch, read `renamed[slot]` instead of `slot`."""
+        if renamed:
+            for step in self.plan.steps:
+                step.inputs = tuple(renamed.get(slot, slot) for slot in step.inputs)
+            for tensor, slot in self.plan.slots.items():
+                self.plan.slots[tensor] = renamed.get(slot, slot)
+
+
+def rewrite(plan, fetches, fed):
+    """Run all passes over `plan`."""
+    draft = Draft(plan, fetches, fed)
+    for one in PASSES:
+        one(draft)
+    set_lifetimes(plan.steps, draft.keep)
+    reuse_buffers(draft)
+
+
+def pure(step):
+    """True if the step gives the same value each time and does nothing else."""
+    op = step.node.op
+    return not (op.stateful or op.random or op.refs or op.context)
+
+
+# ---- fewer steps
+
+
+def forward_identities(draft):
+    """A step that gives its input as it is becomes its input."""
+    renamed, steps = {}, []
+    for step in draft.plan.steps:
+        step.inputs = tuple(renamed.get(slot, slot) for slot in step.inputs)
+        if _gives_its_input(step.node):
+            renamed[step.outputs[0]] = step.inputs[0]
+        else:
+            steps.append(step)
+    draft.plan.steps[:] = steps
+    draft.replace_slots(renamed)
+
+
+def _gives_its_input(node):
+    if node.op.name == "sum_to":
+        g, like = (t.spec.shape for t in node.inputs)
+        return is_full(g) and g == like
+    return node.op.name in ("identity", "stop_gradient")
+
+
+def fold_constants(draft):
+    """What depends on nothing but constants and static shapes is computed now; one step gives all of it."""
+    known, steps = {}, []
+    fed = {draft.plan.slots[t] for t in draft.fed}
+    for step in draft.plan.steps:
+        values = None if fed.intersection(step.outputs) else _folded(step, known)
+        if values is None:
+            steps.append(step)
+        else:
+            known.update(zip(step.outputs, values, strict=True))
+    if not known:
+        return
+    first = next(step for step in draft.plan.steps if step.outputs and step.outputs[0] in known)
+    read = {slot for step in steps for slot in step.inputs} | draft.keep
+    outputs = tuple(slot for slot in known if slot in read)
+    values = tuple(known[slot] for slot in outputs)
+    steps.insert(0, Step(first.node, _giving(values), (), outputs, (), rewritten=True))
+    draft.plan.steps[:] = steps
+
+
+def _giving(values):
+    def constants():
+        return values
+
+    constants.label = "constants"
+    return constants
+
+
+def _folded(step, known):
+    """The outputs of a step whose inputs are known, small arrays that cannot be written to; else None."""
+    if not pure(step) or not step.outputs or not all(_is_small(t.spec) for t in step.node.outputs):
+        return None
+    lent = set(shape_only_slots(step))
+    inputs = []
+    for slot, tensor in zip(step.inputs, step.node.inputs, strict=True):
+        if slot in known:
+            inputs.append(known[slot])
+        elif slot in lent and is_full(tensor.spec.shape) and tensor.spec.dtype != object:
+            inputs.append(stand_in(np.broadcast_to(np.zeros((), tensor.spec.dtype), tensor.spec.shape)))
+        else:
+            return None
+    try:
+        with np.errstate(all="ignore"):
+            result = step.kernel(*inputs)
+    except Exception:
+        return None  # the run reports it, with the node
+    return [_frozen(value) for value in (result if isinstance(result, tuple) else (result,))]
+
+
+def _is_small(spec):
+    return is_full(spec.shape) and int(np.prod(spec.shape)) * max(spec.dtype.itemsize, 1) <= LARGE
+
+
+def _frozen(value):
+    value = np.asarray(value)
+    if value.flags.writeable:
+        value = value.copy()
+        value.flags.writeable = False
+    return value
+
+
+def merge_equal(draft):
+    """Of steps that compute the same from the same inputs, the first alone is run."""
+    seen, renamed, steps = {}, {}, []
+    for step in draft.plan.steps:
+        step.inputs = tuple(renamed.get(slot, slot) for slot in step.inputs)
+        key = _key(step)
+        if key is None:
+            steps.append(step)
+        elif key in seen:
+            renamed.update(zip(step.outputs, seen[key].outputs, strict=True))
+        else:
+            seen[key] = step
+            steps.append(step)
+    draft.plan.steps[:] = steps
+    draft.replace_slots(renamed)
+
+
+def _key(step):
+    if not pure(step) or step.rewritten or not step.outputs:
+        return None
+    try:
+        attrs = tuple((name, type(value), value) for name, value in step.node.attrs.items())
+        key = (step.node.op.name, attrs, step.inputs, tuple(t.spec.dtype for t in step.node.outputs))
+        hash(key)
+    except TypeError:  # an attribute is an array, or a list
+        return None
+    return key
+
+
+# ---- fewer passes over memory
+
+
+def fuse_elementwise(draft):
+    """Elementwise steps become loops over blocks; one that feeds a single other is joined to it."""
+    readers, keep = draft.readers(), draft.keep
+    loops, gone = {}, set()
+    for step in draft.plan.steps:
+        parts = parts_of(step)
+        if parts is None:
+            continue
+        loop = Loop.of(step, parts)
+        for slot in dict.fromkeys(step.inputs):
+            made = loops.get(slot)
+            if made and slot not in keep and len(readers[slot]) == 1 and loop.can_follow(made):
+                gone.add(id(made.step))
+                loop = made.followed_by(loop)
+                break
+        loops[step.outputs[0]] = loop
+    draft.loops = {slot: loop for slot, loop in loops.items() if id(loop.step) not in gone}
+    for loop in draft.loops.values():
+        loop.step.kernel, loop.step.inputs, loop.step.rewritten = loop.kernel(None), loop.inputs, True
+    draft.plan.steps[:] = [step for step in draft.plan.steps if id(step) not in gone]
+
+
+def place_products(draft):
+    """Products of matrices whose kernel is the plain one go into buffers of the arena."""
+    for step in draft.plan.steps:
+        product = Product.of(step) if step.node.op.name == "matmul" else None
+        if product is not None and getattr(step.kernel, "label", None) is None:
+            draft.loops[step.outputs[0]] = product
+
+
+def block_updates(draft):
+    """Optimizers' updates go block by block, in place."""
+    for step in draft.plan.steps:
+        name = step.node.op.name
+        if name in UPDATES:
+            block_update, cells = UPDATES[name]
+            step.kernel = _with_attributes(blocked(block_update, step.node.op.kernel, cells), step.node.attrs)
+
+
+def _with_attributes(kernel, attrs):
+    def update(*inputs):
+        return kernel(*inputs, **attrs)
+
+    update.label = kernel.label
+    return update
+
+
+# ---- no new buffers
+
+# Ops whose outputs (or whose first output) are arrays of their own, and ops with an effect that keep no input.
+FRESH = {
+    "bias_add_grad", "max_pool2d_grad", "fused_batch_norm_grad", "softmax_cross_entropy_with_logits", "softmax",
+    "matmul", "conv2d", "conv2d_backprop_input", "conv2d_backprop_filter", "where_v2", "relu", *FUNCTIONS,
+}  # fmt: skip
+FIRST_FRESH = {"fused_batch_norm"}
+KEEP_NOTHING = {*UPDATES, "assign", "assign_add", "assign_sub", "no_op"}
+
+
+class Groups:
+    """Slots that may share memory, joined into groups; a group without an owner is somebody else's memory."""
+
+    def __init__(self):
+        self.parent = {}
+        self.owner = {}  # leading slot of a group -> the slot whose step made the memory, or None
+
+    def add(self, slot, owner):
+        self.parent.setdefault(slot, slot)
+        self.owner.setdefault(slot, owner)
+
+    def find(self, slot):
+        if slot not in self.parent:
+            self.add(slot, None)
+        while self.parent[slot] != slot:
+            slot = self.parent[slot]
+        return slot
+
+    def join(self, slot, other):
+        """Both groups are one, whose owner is the one that they agree on."""
+        slot, other = self.find(slot), self.find(other)
+        if slot != other:
+            self.parent[other] = slot
+            if self.owner[slot] != self.owner[other]:
+                self.owner[slot] = None
+
+    def put_into(self, slot, other):
+        """`other` is written into the memory of `slot`."""
+        slot, other = self.find(slot), self.find(other)
+        self.parent[other] = slot
+
+    def disown(self, slot):
+        self.owner[self.find(slot)] = None
+
+    def members(self):
+        """{leading slot: [slots]}."""
+        found = {}
+        for slot in self.parent:
+            found.setdefault(self.find(slot), []).append(slot)
+        return found
+
+
+def sharing(draft):
+    """The groups of slots that may share memory, before anything is done in place."""
+    groups = Groups()
+    for step in draft.plan.steps:
+        name = step.node.op.name
+        shared = step.outputs
+        if step.outputs and (step.outputs[0] in draft.loops or name in FRESH):
+            shared = ()
+        elif name in FIRST_FRESH:
+            shared = step.outputs[1:]
+        for slot in step.outputs:
+            if slot not in shared:
+                groups.add(slot, slot)
+        held = not pure(step) and name not in KEEP_NOTHING
+        for slot in step.outputs:
+            groups.add(slot, None if not pure(step) or not step.inputs else slot)
+        for slot in step.inputs:
+            if held:
+                groups.disown(slot)
+            if pure(step):
+                _join_all(groups, slot, shared)
+    return groups
+
+
+def _join_all(groups, slot, outputs):
+    """An op may give views of its inputs: the memory is that of the input."""
+    for output in outputs:
+        owner = groups.owner[groups.find(slot)]
+        if groups.owner[groups.find(output)] == output:
+            groups.owner[groups.find(output)] = owner
+        groups.join(slot, output)
+
+
+def last_uses(draft):
+    """{slot: index of the step after which nobody reads its value}; kept slots are missing."""
+    found = {}
+    for i, step in enumerate(draft.plan.steps):
+        for slot in (*step.fade, *step.drop):
+            found.setdefault(slot, i)
+    return found
+
+
+def reuse_buffers(draft):
+    """Loops write into an input that dies there, else into a buffer of an arena, which gets it back in the end."""
+    if not draft.loops:
+        return
+    groups, last = sharing(draft), last_uses(draft)
+    arena, places = draft.new_slot(), {}
+    members = groups.members()
+    for i, step in enumerate(draft.plan.steps):
+        loop = draft.loops.get(step.outputs[0]) if step.outputs else None
+        if loop is not None:
+            places[step.outputs[0]] = place = _dying_input(loop, groups, members, last, i)
+            if place is not None:
+                dying, made = groups.find(loop.inputs[place]), groups.find(step.outputs[0])
+                members[dying] += members.pop(made)
+                groups.put_into(dying, made)
+            step.kernel = loop.kernel(place, take=place is None)
+            step.inputs = loop.inputs if place is not None else (arena, *loop.inputs)
+    taken = {slot for slot, place in places.items() if place is None}
+    _give_back(draft, arena, _deaths(groups, members, taken, last))
+
+
+def _dying_input(loop, groups, members, last, i):
+    """The number of an input that step `i` may overwrite, or None."""
+    for number, slot in enumerate(loop.inputs):
+        group = groups.find(slot)
+        alone = sum(groups.find(other) == group for other in loop.inputs) == 1
+        if (
+            alone
+            and groups.owner[group] is not None
+            and loop.used_first(slot)
+            and all(last.get(other, i + 1) <= i for other in members[group])
+        ):
+            return number
+    return None
+
+
+def _deaths(groups, members, taken, last):
+    """{step index: [slots whose buffer goes back to the arena after it]}."""
+    deaths = {}
+    for slot in taken:
+        group = groups.find(slot)
+        if groups.owner[group] == slot and all(other in last for other in members[group]):
+            deaths.setdefault(max(last[other] for other in members[group]), []).append(slot)
+    return deaths
+
+
+def _give_back(draft, arena, deaths):
+    """Insert the steps that fetch an arena, give buffers back to it, and put it away."""
+    arenas, steps = Arenas(), draft.plan.steps
+    returned = {slot for slots in deaths.values() for slot in slots}
+    given = [Step(steps[0].node, arenas.enter, (), (arena,), (), rewritten=True)]
+    ended = set()
+    for i, step in enumerate(steps):
+        waiting = tuple(slot for slot in step.drop if slot in returned and slot not in ended)
+        step.drop = tuple(slot for slot in step.drop if slot not in waiting)
+        step.fade = tuple(slot for slot in step.fade if slot not in returned)
+        given.append(step)
+        if i in deaths:
+            ended.update(deaths[i])
+            inputs = (arena, *deaths[i])
+            given.append(Step(step.node, give_back, inputs, (), (), fade=tuple(deaths[i]), rewritten=True))
+    given.append(Step(steps[-1].node, arenas.leave, (arena,), (), (), rewritten=True))
+    steps[:] = given
+
+
+def give_back(arena, *arrays):
+    for array in arrays:
+        arena.give(array)
+
+
+give_back.label = "gives back"
+
+PASSES = [forward_identities, fold_constants, merge_equal, fuse_elementwise, place_products, block_updates]
+
+KERNELS.setdefault("fast", plain)

@@ -1,0 +1,205 @@
+"""A rewritten plan gives what the plain one gives, bit for bit, and writes to nothing that others hold."""
+
+import threading
+import tracemalloc
+
+import numpy as np
+import pytest
+
+import npslim as slim
+from npslim.optimizers import AdamOptimizer, GradientDescentOptimizer, MomentumOptimizer
+from npslim.variables import Variable
+
+OPTIMIZERS = {
+    "sgd": lambda: GradientDescentOptimizer(0.1),
+    "momentum": lambda: MomentumOptimizer(0.05, 0.9),
+    "nesterov": lambda: MomentumOptimizer(0.05, 0.9, use_nesterov=True),
+    "adam": lambda: AdamOptimizer(0.01),
+}
+
+
+@pytest.fixture(autouse=True)
+def fresh_graph():
+    slim.reset_default_graph()
+    slim.set_random_seed(3)
+
+
+def mlp(images):
+    net = slim.fully_connected(slim.flatten(images), 300, scope="fc1")
+    net = slim.fully_connected(net, 70, activation_fn=slim.sigmoid, scope="fc2")
+    return slim.fully_connected(net, 5, activation_fn=None, scope="logits")
+
+
+def convolutions(images):
+    net = slim.conv2d(images, 8, [5, 5], scope="conv1")
+    net = slim.max_pool2d(net, [2, 2], scope="pool1")
+    net = slim.conv2d(net, 16, [3, 3], weights_regularizer=slim.l2_regularizer(0.01), scope="conv2")
+    return slim.fully_connected(slim.flatten(net), 5, activation_fn=None, scope="logits")
+
+
+def normalized(images):
+    with slim.arg_scope([slim.conv2d], normalizer_fn=slim.batch_norm):
+        net = slim.conv2d(images, 16, [3, 3], scope="conv1")
+        net = slim.conv2d(net, 16, [3, 3], scope="conv2") + net
+    return slim.fully_connected(slim.flatten(net), 5, activation_fn=None, scope="logits")
+
+
+NETS = {"mlp": mlp, "convolutions": convolutions, "normalized": normalized}
+
+
+def training(net, optimizer, batch=16):
+    """(train_op, feeds, tensors on the way) of a small net."""
+    images = slim.placeholder("float32", [batch, 14, 14, 3], name="images")
+    labels = slim.placeholder("float32", [batch, 5], name="labels")
+    logits = NETS[net](images)
+    slim.losses.softmax_cross_entropy(logits, labels)
+    total = slim.losses.get_total_loss()
+    train_op = slim.learning.create_train_op(total, OPTIMIZERS[optimizer]())
+    rng = np.random.default_rng(5)
+    feeds = {
+        images: rng.normal(size=(16, 14, 14, 3)).astype(np.float32),
+        labels: np.eye(5, dtype=np.float32)[rng.integers(5, size=16)],
+    }
+    return train_op, feeds
+
+
+def steps(kernels, train_op, feeds, times=4):
+    """(losses, values of all variables in the end)."""
+    session = slim.Session(kernels=kernels)
+    session.run(slim.global_variables_initializer())
+    losses = [session.run(train_op, feeds) for _ in range(times)]
+    return losses, session.run({v.op.name: v for v in slim.get_variables()})
+
+
+@pytest.mark.parametrize("batch", [16, None])
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("net", NETS)
+def test_training_gives_the_same_bits(net, optimizer, batch):
+    train_op, feeds = training(net, optimizer, batch)
+    before = {tensor: value.copy() for tensor, value in feeds.items()}
+    plain_losses, plain = steps("plain", train_op, feeds)
+    losses, fast = steps("fast", train_op, feeds)
+    assert len(set(losses)) == 4 and losses == plain_losses
+    assert plain.keys() == fast.keys()
+    for name, value in plain.items():
+        np.testing.assert_array_equal(value, fast[name], err_msg=name)
+    for tensor, value in before.items():
+        np.testing.assert_array_equal(value, feeds[tensor])
+
+
+@pytest.mark.parametrize("net", NETS)
+def test_every_tensor_can_be_fetched(net):
+    train_op, feeds = training(net, "momentum")
+    tensors = [
+        t
+        for node in slim.get_default_graph().get_operations()
+        for t in node.outputs
+        if node.type != "VariableV2"
+        and t.spec.dtype == np.float32
+        and node.name.startswith(("gradients", "conv", "fc"))
+        and "Initializer" not in node.name
+        and not node.name.endswith("Assign")
+    ]
+    assert len(tensors) > 30
+    plain, fast = slim.Session(kernels="plain"), slim.Session(kernels="fast")
+    for session in (plain, fast):
+        session.run(slim.global_variables_initializer())
+    expected, together = plain.run(tensors, feeds), fast.run(tensors, feeds)
+    for tensor, a, b in zip(tensors, expected, together, strict=True):
+        np.testing.assert_array_equal(a, b, err_msg=tensor.name)
+        np.testing.assert_array_equal(plain.run(tensor, feeds), fast.run(tensor, feeds), err_msg=tensor.name)
+
+
+def test_a_value_read_before_an_assignment_keeps_its_bits():
+    v = Variable(np.ones((300, 300), np.float32))
+    view = slim.reshape(slim.convert_to_tensor(v), [90000])
+    update = GradientDescentOptimizer(1.0).apply_gradients([(np.full((300, 300), 2, np.float32), v)])
+    with slim.control_dependencies([update]):
+        late = slim.identity(view)
+    session = slim.Session(kernels="fast")
+    session.run(slim.global_variables_initializer())
+    first = session.run(v)
+    before, after = session.run([late, v])
+    assert (before == 1).all() and (after == -1).all() and (first == 1).all()
+    session.run(update)
+    assert (after == -1).all() and (session.run(v) == -3).all()
+
+
+def test_a_chain_is_one_step_and_in_place():
+    x = slim.placeholder("float32", [64, 256])
+    y = slim.relu(slim.bias_add(slim.placeholder("float32", [64, 256], name="other") + x, trainable=False))
+    plan = slim.Session(kernels="fast").explain(y, {x: 0, "other:0": 0})
+    assert "loop add+add+maximum" in plan
+
+
+def test_equal_steps_run_once_and_constants_are_folded():
+    x = slim.placeholder("float32", [2])
+    y = slim.exp(x) * slim.exp(x) + (slim.constant(2.0) + 3.0)
+    session = slim.Session(kernels="fast")
+    types = [line.split()[2] for line in session.explain(y, {x: 0}).splitlines()[1:]]
+    assert sorted(types) == ["AddV2", "Const", "Exp", "Mul"]
+    np.testing.assert_allclose(session.run(y, {x: [0.0, 1.0]}), np.exp([0.0, 2.0]) + 5, rtol=1e-6)
+
+
+def test_no_large_allocation_after_the_second_step():
+    train_op, feeds = training("mlp", "adam")
+    session = slim.Session(kernels="fast")
+    session.run(slim.global_variables_initializer())
+    for _ in range(2):
+        session.run(train_op, feeds)
+    tracemalloc.start()
+    try:
+        tracemalloc.reset_peak()
+        before = tracemalloc.get_traced_memory()[0]
+        session.run(train_op, feeds)
+        assert tracemalloc.get_traced_memory()[1] - before < 400_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_random_numbers_are_not_merged():
+    x = slim.random_normal([3]) - slim.random_normal([3])
+    assert np.abs(slim.Session(kernels="fast").run(x)).min() > 0
+
+
+def test_the_gradient_of_relu_lets_nothing_through_where_it_is_zero():
+    g = np.tile(np.array([1.5, -2.0, np.inf, -np.inf, np.nan, 0.0, -0.0], np.float32), 3000).reshape(30, -1)
+    y = np.repeat(np.array([1.0, 0.0, -0.0, np.nan, 3.0], np.float32), 4200).reshape(30, -1)
+    a, b = slim.placeholder("float32", g.shape), slim.placeholder("float32", g.shape)
+    z = slim.gradients(slim.relu(a), [a], b)[0]
+    with np.errstate(all="ignore"):
+        np.testing.assert_array_equal(
+            slim.Session(kernels="fast").run(z, {a: y, b: g}).view(np.int32), np.where(y > 0, g, 0).view(np.int32)
+        )
+
+
+def test_runs_at_the_same_time_read_whole_values():
+    v = Variable(np.zeros(400_000, np.float32))
+    read = slim.identity(slim.convert_to_tensor(v)) + 0.0
+    update = GradientDescentOptimizer(1.0).apply_gradients([(np.full(400_000, -1, np.float32), v)])
+    session = slim.Session(kernels="fast")
+    session.run(slim.global_variables_initializer())
+    torn, over = [], threading.Event()
+
+    def watch():
+        while not over.is_set():
+            seen = session.run([read, v])
+            torn.extend(x for x in seen if x.min() != x.max())
+
+    watchers = [threading.Thread(target=watch) for _ in range(2)]
+    for watcher in watchers:
+        watcher.start()
+    for _ in range(150):
+        session.run(update)
+    over.set()
+    for watcher in watchers:
+        watcher.join()
+    assert not torn and (session.run(v) == 150).all()
+
+
+def test_an_error_names_the_node_and_its_inputs():
+    x, y = slim.placeholder("float32", [None, 300]), slim.placeholder("float32", [None, 300])
+    z = slim.relu(slim.add(x, y, name="together"))
+    with pytest.raises(ValueError) as caught:
+        slim.Session(kernels="fast").run(z, {x: np.zeros((20, 300)), y: np.zeros((30, 300))})
+    assert "failed   together (AddV2), made at " in "".join(caught.value.__notes__)
