@@ -138,18 +138,18 @@ def area_under_curve(labels, predictions, weights, *, curve):
     """The area under a curve by trapezoids between all points; 0 if a class is missing."""
     hits, wrong = _points(labels, predictions, weights)
     if not len(hits) or hits[-1] <= 0 or wrong[-1] <= 0:
-        return np.array(0.0)
+        return np.zeros((), predictions.dtype)
     if curve == "ROC":
         x, y = np.append(0.0, wrong / wrong[-1]), np.append(0.0, hits / hits[-1])
     else:
         x, y = hits / hits[-1], hits / (hits + wrong)
         x, y = np.append(0.0, x), np.append(y[0], y)
-    return np.array(((x[1:] - x[:-1]) * (y[1:] + y[:-1]) / 2).sum())
+    return np.array(((x[1:] - x[:-1]) * (y[1:] + y[:-1]) / 2).sum(), predictions.dtype)
 
 
 @area_under_curve.shape
 def _(labels, predictions, weights):
-    return Spec((), _FLOAT64)
+    return Spec((), predictions.dtype)
 
 
 for _kind in ("ROC", "PR"):
