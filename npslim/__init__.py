@@ -61,6 +61,7 @@ from npslim.initializers import (
     glorot_uniform_initializer,
     identity_initializer,
     ones_initializer,
+    orthogonal_initializer,
     random_normal_initializer,
     random_uniform_initializer,
     truncated_normal_initializer,
@@ -71,7 +72,10 @@ from npslim.initializers import (
 )
 from npslim.layers import (
     GDN,
+    OPTIMIZER_CLS_NAMES,
+    OPTIMIZER_SUMMARIES,
     RevBlock,
+    adaptive_clipping_fn,
     apply_regularization,
     avg_pool2d,
     avg_pool3d,
@@ -112,6 +116,7 @@ from npslim.layers import (
     max_pool3d,
     maxout,
     one_hot_encoding,
+    optimize_loss,
     poincare_normalize,
     pool,
     recompute_grad,
@@ -137,6 +142,7 @@ from npslim.layers import (
     unit_norm,
 )
 from npslim.model_analyzer import summary
+from npslim.moving_averages import ExponentialMovingAverage
 from npslim.op import REGISTRY, constant_value, convert_to_tensor, op
 from npslim.ops.activation import elu, leaky_relu, relu, relu6, selu, sigmoid, softplus, softsign
 from npslim.ops.arrange import reverse, tile
@@ -260,7 +266,31 @@ from npslim.ops.state import (
 )
 from npslim.ops.state import tuple_ as tuple
 from npslim.ops.trigonometry import cos, cosh, sin, sinh, tan, tanh
-from npslim.optimizers import AdamOptimizer, GradientDescentOptimizer, MomentumOptimizer, Optimizer
+from npslim.optimizers import (
+    AdadeltaOptimizer,
+    AdagradDAOptimizer,
+    AdagradOptimizer,
+    AdamOptimizer,
+    FtrlOptimizer,
+    GradientDescentOptimizer,
+    MomentumOptimizer,
+    MovingAverageOptimizer,
+    Optimizer,
+    ProximalAdagradOptimizer,
+    ProximalGradientDescentOptimizer,
+    RMSPropOptimizer,
+)
+from npslim.schedules import (
+    cosine_decay,
+    cosine_decay_restarts,
+    exponential_decay,
+    inverse_time_decay,
+    linear_cosine_decay,
+    natural_exp_decay,
+    noisy_linear_cosine_decay,
+    piecewise_constant,
+    polynomial_decay,
+)
 from npslim.scopes import (
     AUTO_REUSE,
     VariableScope,
@@ -312,12 +342,15 @@ from npslim.variables import (
 )
 
 __all__ = [
-    "AUTO_REUSE", "AdamOptimizer", "Assert", "Dimension", "GDN", "GradientDescentOptimizer", "Graph",
-    "GraphKeys", "IndexedSlices", "InteractiveSession", "MomentumOptimizer", "Node", "Optimizer", "Print",
-    "REGISTRY", "RevBlock", "Saver", "Session", "Tensor", "TensorShape", "Variable", "VariableScope", "abs",
-    "add", "add_arg_scope", "add_model_variable", "add_n", "add_to_collection", "add_to_collections",
-    "apply_regularization", "arg_scope", "arg_scope_func_key", "arg_scoped_arguments", "argmax", "argmin",
-    "as_dtype", "assert_global_step", "assert_or_get_global_step", "assign", "assign_add", "assign_from_values",
+    "AUTO_REUSE", "AdadeltaOptimizer", "AdagradDAOptimizer", "AdagradOptimizer", "AdamOptimizer", "Assert",
+    "Dimension", "ExponentialMovingAverage", "FtrlOptimizer", "GDN", "GradientDescentOptimizer", "Graph",
+    "GraphKeys", "IndexedSlices", "InteractiveSession", "MomentumOptimizer", "MovingAverageOptimizer", "Node",
+    "OPTIMIZER_CLS_NAMES", "OPTIMIZER_SUMMARIES", "Optimizer", "Print", "ProximalAdagradOptimizer",
+    "ProximalGradientDescentOptimizer", "REGISTRY", "RMSPropOptimizer", "RevBlock", "Saver", "Session",
+    "Tensor", "TensorShape", "Variable", "VariableScope", "abs", "adaptive_clipping_fn", "add", "add_arg_scope",
+    "add_model_variable", "add_n", "add_to_collection", "add_to_collections", "apply_regularization",
+    "arg_scope", "arg_scope_func_key", "arg_scoped_arguments", "argmax", "argmin", "as_dtype",
+    "assert_global_step", "assert_or_get_global_step", "assign", "assign_add", "assign_from_values",
     "assign_from_values_fn", "assign_sub", "avg_pool2d", "avg_pool3d", "batch_norm", "bias_add", "bool",
     "boolean_mask", "bucketize", "case", "cast", "ceil", "check_gradients", "check_numerics",
     "clip_by_average_norm", "clip_by_global_norm", "clip_by_norm", "clip_by_value", "colocate_with",
@@ -325,26 +358,29 @@ __all__ = [
     "control_dependencies", "conv1d", "conv2d", "conv2d_in_plane", "conv2d_transpose", "conv3d",
     "conv3d_transpose", "convert_to_tensor", "convolution", "convolution1d", "convolution2d",
     "convolution2d_in_plane", "convolution2d_transpose", "convolution3d", "convolution3d_transpose", "cos",
-    "cosh", "count_nonzero", "create_global_step", "cumsum", "current_arg_scope", "dense_to_sparse", "device",
-    "divide", "doctor", "dropout", "elu", "embed_sequence", "equal", "erf", "evaluation", "exp", "expand_dims",
-    "expm1", "eye", "fill", "filter_variables", "flatten", "float16", "float32", "float64", "floor",
-    "fully_connected", "gather", "gather_nd", "gdn", "get_collection", "get_collection_ref",
-    "get_default_graph", "get_default_session", "get_global_step", "get_local_variables", "get_model_variables",
-    "get_or_create_global_step", "get_trainable_variables", "get_unique_variable", "get_variable",
-    "get_variable_full_name", "get_variable_scope", "get_variables", "get_variables_by_name",
-    "get_variables_by_suffix", "get_variables_to_restore", "global_norm", "global_variable", "global_variables",
+    "cosh", "cosine_decay", "cosine_decay_restarts", "count_nonzero", "create_global_step", "cumsum",
+    "current_arg_scope", "dense_to_sparse", "device", "divide", "doctor", "dropout", "elu", "embed_sequence",
+    "equal", "erf", "evaluation", "exp", "expand_dims", "expm1", "exponential_decay", "eye", "fill",
+    "filter_variables", "flatten", "float16", "float32", "float64", "floor", "fully_connected", "gather",
+    "gather_nd", "gdn", "get_collection", "get_collection_ref", "get_default_graph", "get_default_session",
+    "get_global_step", "get_local_variables", "get_model_variables", "get_or_create_global_step",
+    "get_trainable_variables", "get_unique_variable", "get_variable", "get_variable_full_name",
+    "get_variable_scope", "get_variables", "get_variables_by_name", "get_variables_by_suffix",
+    "get_variables_to_restore", "global_norm", "global_variable", "global_variables",
     "global_variables_initializer", "glorot_normal_initializer", "glorot_uniform_initializer", "gradients",
     "greater", "greater_equal", "group", "group_norm", "has_arg_scope", "identity", "identity_initializer",
-    "images_to_sequence", "in_top_k", "instance_norm", "int16", "int32", "int64", "int8", "is_finite", "is_inf",
-    "is_nan", "l1_l2_regularizer", "l1_regularizer", "l2_loss", "l2_normalize", "l2_regularizer",
-    "latest_checkpoint", "layer_norm", "layers", "leaky_relu", "learning", "legacy_fully_connected",
-    "legacy_linear", "legacy_relu", "less", "less_equal", "linear", "linspace", "local_response_normalization",
-    "local_variable", "local_variables", "local_variables_initializer", "log", "log1p", "log_softmax",
-    "logical_and", "logical_not", "logical_or", "logical_xor", "losses", "matmul", "max_pool2d", "max_pool3d",
-    "maximum", "maxout", "metrics", "minimum", "mod", "model_analyzer", "model_variable", "model_variables",
-    "moments", "multinomial", "multiply", "name_scope", "negative", "nets", "no_op", "not_equal", "one_hot",
-    "one_hot_encoding", "ones", "ones_initializer", "ones_like", "op", "pad", "placeholder",
-    "placeholder_with_default", "poincare_normalize", "pool", "pow", "py_func", "queues", "random_normal",
+    "images_to_sequence", "in_top_k", "instance_norm", "int16", "int32", "int64", "int8", "inverse_time_decay",
+    "is_finite", "is_inf", "is_nan", "l1_l2_regularizer", "l1_regularizer", "l2_loss", "l2_normalize",
+    "l2_regularizer", "latest_checkpoint", "layer_norm", "layers", "leaky_relu", "learning",
+    "legacy_fully_connected", "legacy_linear", "legacy_relu", "less", "less_equal", "linear",
+    "linear_cosine_decay", "linspace", "local_response_normalization", "local_variable", "local_variables",
+    "local_variables_initializer", "log", "log1p", "log_softmax", "logical_and", "logical_not", "logical_or",
+    "logical_xor", "losses", "matmul", "max_pool2d", "max_pool3d", "maximum", "maxout", "metrics", "minimum",
+    "mod", "model_analyzer", "model_variable", "model_variables", "moments", "multinomial", "multiply",
+    "name_scope", "natural_exp_decay", "negative", "nets", "no_op", "noisy_linear_cosine_decay", "not_equal",
+    "one_hot", "one_hot_encoding", "ones", "ones_initializer", "ones_like", "op", "optimize_loss",
+    "orthogonal_initializer", "pad", "piecewise_constant", "placeholder", "placeholder_with_default",
+    "poincare_normalize", "polynomial_decay", "pool", "pow", "py_func", "queues", "random_normal",
     "random_normal_initializer", "random_shuffle", "random_uniform", "random_uniform_initializer", "range",
     "rank", "reciprocal", "recompute_grad", "reduce_all", "reduce_any", "reduce_logsumexp", "reduce_max",
     "reduce_mean", "reduce_min", "reduce_prod", "reduce_sum", "relu", "relu6", "repeat",

@@ -12,7 +12,9 @@ from npslim.dtypes import as_dtype, float32
 from npslim.errors import ArgumentTypeError, DTypeError, InvalidArgumentError
 from npslim.op import as_tensor
 from npslim.ops.create import fill
+from npslim.ops.linear import orthonormal
 from npslim.ops.random import random_normal, random_uniform, truncated_normal
+from npslim.ops.shape import reshape, transpose
 
 MODES = ("FAN_IN", "FAN_OUT", "FAN_AVG")
 
@@ -153,6 +155,56 @@ class Identity(Initializer):
         return as_tensor((self.gain * np.eye(*shape)).astype(dtype))
 
 
+class Orthogonal(Initializer):
+    """A random orthogonal matrix times `gain` (Saxe et al., 2013); of more than two sizes, all but the last are one.
+
+    Raises ValueError for a shape of fewer than two sizes.
+    """
+
+    def __init__(self, gain=1.0, seed=None, dtype=float32):
+        self.gain, self.seed, self.dtype = gain, seed, dtype
+
+    def value(self, shape, dtype):
+        if len(shape) < 2:
+            raise InvalidArgumentError("The tensor to initialize must be at least two-dimensional.", got=shape)
+        rows, columns = math.prod(shape[:-1]), shape[-1]
+        tall = random_normal([max(rows, columns), min(rows, columns)], dtype=dtype, seed=self.seed)
+        q = orthonormal(tall)
+        q = transpose(q) if rows < columns else q
+        return reshape(q * as_tensor(self.gain, dtype), shape)
+
+
+class UniformUnitScaling(Initializer):
+    """Uniform in +-factor * sqrt(3 / inputs), where inputs are all sizes but the last (Sussillo & Abbott, 2014)."""
+
+    def __init__(self, factor=1.0, seed=None, dtype=float32):
+        self.factor, self.seed, self.dtype = factor, seed, dtype
+
+    def value(self, shape, dtype):
+        limit = self.factor * math.sqrt(3.0 / max(1.0, math.prod(shape[:-1])))
+        return random_uniform(shape, minval=-limit, maxval=limit, dtype=dtype, seed=self.seed)
+
+
+def he_normal(seed=None):
+    """Normal with variance 2 / fan_in, truncated (He et al., 2015)."""
+    return VarianceScaling(2.0, "fan_in", "truncated_normal", seed)
+
+
+def he_uniform(seed=None):
+    """Uniform with variance 2 / fan_in (He et al., 2015)."""
+    return VarianceScaling(2.0, "fan_in", "uniform", seed)
+
+
+def lecun_normal(seed=None):
+    """Normal with variance 1 / fan_in, truncated (LeCun et al., 1998)."""
+    return VarianceScaling(1.0, "fan_in", "truncated_normal", seed)
+
+
+def lecun_uniform(seed=None):
+    """Uniform with variance 1 / fan_in (LeCun et al., 1998)."""
+    return VarianceScaling(1.0, "fan_in", "uniform", seed)
+
+
 zeros_initializer = Zeros
 ones_initializer = Ones
 constant_initializer = Constant
@@ -162,6 +214,8 @@ truncated_normal_initializer = TruncatedNormal
 glorot_uniform_initializer = GlorotUniform
 glorot_normal_initializer = GlorotNormal
 identity_initializer = Identity
+orthogonal_initializer = Orthogonal
+uniform_unit_scaling_initializer = UniformUnitScaling
 
 
 def fan(shape, mode):

@@ -24,7 +24,7 @@ INITIALIZERS = {
     "glorot_uniform": lambda: slim.glorot_uniform_initializer(),
     "glorot_normal": lambda: slim.glorot_normal_initializer(),
     "he_normal": lambda: initializers.he_normal(),
-    "uniform_unit_scaling": lambda: initializers.uniform_unit_scaling_initializer(),
+    "uniform_unit_scaling": lambda: initializers.uniform_unit_scaling_initializer(1.4),
     "orthogonal": lambda: initializers.orthogonal_initializer(),
     "identity": lambda: slim.identity_initializer(2.0),
 }

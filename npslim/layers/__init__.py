@@ -50,6 +50,7 @@ from npslim.layers.group import group_norm, instance_norm
 from npslim.layers.legacy import legacy_fully_connected, legacy_linear, legacy_relu
 from npslim.layers.maxout import maxout
 from npslim.layers.normalize import batch_norm
+from npslim.layers.optimize import OPTIMIZER_CLS_NAMES, OPTIMIZER_SUMMARIES, adaptive_clipping_fn, optimize_loss
 from npslim.layers.pool import avg_pool2d, avg_pool3d, max_pool2d, max_pool3d, pool
 from npslim.layers.reshape import flatten
 from npslim.layers.reversible import RevBlock, recompute_grad, rev_block
@@ -85,17 +86,18 @@ from npslim.regularizers import (
 )
 
 __all__ = [
-    "GDN", "RevBlock", "apply_regularization", "avg_pool2d", "avg_pool3d", "batch_norm", "bias_add",
-    "bucketize", "conv1d", "conv2d", "conv2d_in_plane", "conv2d_transpose", "conv3d", "conv3d_transpose",
-    "convolution", "convolution1d", "convolution2d", "convolution2d_in_plane", "convolution2d_transpose",
-    "convolution3d", "convolution3d_transpose", "dense_to_sparse", "dropout", "elu", "embed_sequence",
-    "flatten", "fully_connected", "gdn", "group_norm", "images_to_sequence", "instance_norm",
-    "l1_l2_regularizer", "l1_regularizer", "l2_regularizer", "layer_norm", "legacy_fully_connected",
-    "legacy_linear", "legacy_relu", "linear", "max_pool2d", "max_pool3d", "maxout", "one_hot_encoding",
-    "poincare_normalize", "pool", "recompute_grad", "relu", "relu6", "repeat", "rev_block",
-    "safe_embedding_lookup_sparse", "scale_gradient", "separable_conv2d", "separable_convolution2d",
-    "sequence_to_images", "softmax", "spatial_softmax", "stack", "sum_regularizer", "summarize_activation",
-    "summarize_activations", "summarize_biases", "summarize_collection", "summarize_tensor",
-    "summarize_tensors", "summarize_variables", "summarize_weights", "unit_norm", "utils",
-    "variance_scaling_initializer", "xavier_initializer", "xavier_initializer_conv2d",
+    "GDN", "OPTIMIZER_CLS_NAMES", "OPTIMIZER_SUMMARIES", "RevBlock", "adaptive_clipping_fn",
+    "apply_regularization", "avg_pool2d", "avg_pool3d", "batch_norm", "bias_add", "bucketize", "conv1d",
+    "conv2d", "conv2d_in_plane", "conv2d_transpose", "conv3d", "conv3d_transpose", "convolution",
+    "convolution1d", "convolution2d", "convolution2d_in_plane", "convolution2d_transpose", "convolution3d",
+    "convolution3d_transpose", "dense_to_sparse", "dropout", "elu", "embed_sequence", "flatten",
+    "fully_connected", "gdn", "group_norm", "images_to_sequence", "instance_norm", "l1_l2_regularizer",
+    "l1_regularizer", "l2_regularizer", "layer_norm", "legacy_fully_connected", "legacy_linear", "legacy_relu",
+    "linear", "max_pool2d", "max_pool3d", "maxout", "one_hot_encoding", "optimize_loss", "poincare_normalize",
+    "pool", "recompute_grad", "relu", "relu6", "repeat", "rev_block", "safe_embedding_lookup_sparse",
+    "scale_gradient", "separable_conv2d", "separable_convolution2d", "sequence_to_images", "softmax",
+    "spatial_softmax", "stack", "sum_regularizer", "summarize_activation", "summarize_activations",
+    "summarize_biases", "summarize_collection", "summarize_tensor", "summarize_tensors", "summarize_variables",
+    "summarize_weights", "unit_norm", "utils", "variance_scaling_initializer", "xavier_initializer",
+    "xavier_initializer_conv2d",
 ]  # fmt: skip

@@ -134,7 +134,7 @@ def _sum(a, b):
     return b if a is None else a if b is None else as_tensor(a) + as_tensor(b)
 
 
-def recompute_grad(fn, use_data_dep="auto", tupleize_grads=False):
+def recompute_grad(fn, use_data_dep="__rev_block_lib_default", tupleize_grads=False):
     """A function like `fn` whose gradient computes fn again instead of keeping its values.
 
     fn: takes and gives tensors; it may make variables, which the second time are reused. The other arguments choose

@@ -386,3 +386,33 @@ def norm(tensor, ord="euclidean", axis=None, keepdims=False, name=None):
 
 def _is_pair(axis):
     return isinstance(axis, list | tuple) and len(axis) == 2
+
+
+def _by_gram_schmidt(x):
+    columns = []
+    for column in x.T.astype(np.float64):
+        for _ in range(2):  # once more, for what rounding left
+            for other in columns:
+                column = column - other * (other @ column)
+        columns.append(column / np.sqrt(column @ column))
+    return np.array(columns, np.float64).T.reshape(x.shape).astype(x.dtype)
+
+
+@op(differentiable=False, reference=_by_gram_schmidt)
+def orthonormal(x):
+    """The columns of `x` `[n, k]`, k <= n, made orthogonal and of length 1, one after the other."""
+    xp = array_module(x)
+    q, r = xp.linalg.qr(x)
+    diagonal = xp.diagonal(r)
+    return q * xp.where(diagonal < 0, -1, 1).astype(x.dtype)
+
+
+@orthonormal.shape
+def _(x):
+    if x.shape is not None and len(x.shape) != 2:
+        raise ShapeError("orthonormal takes a matrix.", expected="rank 2", got=show_shape(x.shape))
+    return Spec(x.shape, x.dtype)
+
+
+orthonormal.cases(lambda rng: (rng.normal(size=(5, 3)),), lambda rng: (rng.normal(size=(4, 4)),))
+orthonormal.rejects("takes a matrix", lambda rng: (np.zeros(3),))
