@@ -17,6 +17,7 @@ from npslim.errors import ArgumentTypeError, InvalidArgumentError, NotFoundError
 from npslim.graph import GraphKeys, get_default_graph
 from npslim.hdf5 import Reader
 from npslim.log import logger
+from npslim.ops.state import group, placeholder
 from npslim.spec import compatible, show_shape
 from npslim.variables import Variable
 
@@ -178,6 +179,67 @@ class Saver:
         if self._reshape and wanted is not None and None not in wanted:
             return np.prod(found) == np.prod(wanted)
         return compatible(found, wanted)
+
+
+def assign_from_checkpoint(model_path, var_list, ignore_missing_vars=False):
+    """(op, feed_dict): an op that sets variables to a checkpoint's values when it is run with that feed_dict.
+
+    var_list: variables, or {name in the checkpoint: variable}. A value of another shape but as many elements is
+    reshaped. ignore_missing_vars: leave out variables that the checkpoint does not have, with a warning each.
+    Raises ValueError for missing variables and for other numbers of elements, all in one table.
+    """
+    wanted = Saver(var_list, allow_empty=True).variables()
+    values, rows = {}, []
+    with Reader(files.path_of(model_path)) as reader:
+        names = set(reader.names())
+        for name, var in wanted.items():
+            if name not in names:
+                if ignore_missing_vars:
+                    logger.warning("Variable %s missing in checkpoint %s", name, model_path)
+                else:
+                    rows.append(f"{name}: not in the checkpoint{_nearest(name, names)}")
+                continue
+            value = reader.read(name)
+            if value.size != np.prod(var.spec.shape):
+                found, shape = show_shape(value.shape), show_shape(var.spec.shape)
+                rows.append(f"{name}: {found} in the checkpoint, {shape} in the graph")
+                continue
+            values[name] = value.reshape(var.spec.shape)
+    if rows:
+        raise InvalidArgumentError(
+            f"{model_path} does not fit the variables.", expected=f"{len(wanted)} variables", got="\n".join(rows),
+            hint="ignore_missing_vars=True, or get_variables_to_restore(exclude=[...])",
+        )  # fmt: skip
+    assigns, feed_dict = [], {}
+    for name, value in values.items():
+        var = wanted[name]
+        fed = placeholder(var.dtype, value.shape, name=f"placeholder/{var.op.name}")
+        assigns.append(var.assign(fed))
+        feed_dict[fed] = value
+    return group(*assigns), feed_dict
+
+
+def assign_from_checkpoint_fn(model_path, var_list, ignore_missing_vars=False, reshape_variables=False):
+    """A function of a session that restores variables from a checkpoint: for the init_fn of `learning.train`.
+
+    var_list: variables, or {name in the checkpoint: variable}. ignore_missing_vars: leave out those that the checkpoint
+    does not have, with a warning each. reshape_variables: other shapes with as many elements are reshaped.
+    Returns None if there is nothing to restore. Raises ValueError for an empty var_list.
+    """
+    if not var_list:
+        raise InvalidArgumentError("var_list cannot be empty.", expected="at least one variable", got=var_list)
+    wanted = Saver(var_list).variables()
+    if ignore_missing_vars:
+        with Reader(files.path_of(model_path)) as reader:
+            names = set(reader.names())
+        for name in [name for name in wanted if name not in names]:
+            logger.warning("Variable %s missing in checkpoint %s", name, model_path)
+            del wanted[name]
+    if not wanted:
+        logger.warning("No Variables to restore")
+        return None
+    saver = Saver(wanted, reshape=reshape_variables)
+    return lambda session: saver.restore(session, model_path)
 
 
 def _nearest(name, names):

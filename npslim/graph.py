@@ -184,7 +184,7 @@ class Node:
         self.inputs = tuple(inputs)
         self.attrs = attrs
         self.control_inputs = tuple(control_inputs)
-        self.device = device
+        self.device = device(self) if callable(device) else device
         self.frame = frame
         self.outputs: tuple[Tensor, ...] = ()
 
@@ -413,10 +413,10 @@ class Graph:
 
     @contextlib.contextmanager
     def device(self, device_name_or_function):
-        """Note a device on new nodes. It is recorded and shown; the session decides where things run."""
+        """Note a device, a name or a function of the node, on new nodes; the session decides where things run."""
         before = self._scope.device
         named = device_name_or_function
-        self._scope.device = named if isinstance(named, str) else before if callable(named) else named or ""
+        self._scope.device = named if isinstance(named, str) or callable(named) else named or ""
         try:
             yield
         finally:

@@ -411,6 +411,30 @@ def _on(where):
     return contextlib.nullcontext() if where is None else device(where)
 
 
+class VariableDeviceChooser:
+    """A device function that deals variables out to the tasks of a job, one after the other.
+
+    num_tasks: 0 for one place only. job_name, replica: of the device's name. device_type, device_index: of every task.
+    Devices are noted on the nodes; a session is in one place all the same.
+    """
+
+    def __init__(self, num_tasks=0, job_name="ps", device_type="CPU", device_index=0, replica=None):
+        self._job_name, self._device_type, self._device_index = job_name, device_type, device_index
+        self._replica, self._num_tasks = replica, num_tasks
+        self._next_task_id = 0
+
+    def __call__(self, op):
+        """The device of a node: the next task's for a variable, the last one's for others."""
+        job = ""
+        if self._num_tasks > 0 and self._job_name:
+            task = self._next_task_id
+            if op is not None and getattr(op, "type", "") == "VariableV2":
+                self._next_task_id = (task + 1) % self._num_tasks
+            replica = "" if self._replica is None else f"/replica:{self._replica}"
+            job = f"/job:{self._job_name}{replica}/task:{task}"
+        return f"{job}/device:{self._device_type}:{self._device_index}"
+
+
 @add_arg_scope
 def model_variable(
     name,

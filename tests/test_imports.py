@@ -15,7 +15,7 @@ import pytest
 # Level, then its modules and packages from low to high. `a then b`: b may import a. `a | b`: neither imports the other.
 # Plain neighbours may import each other as long as there is no cycle, and so may the files of one package.
 TABLE = """
-0  errors log then backend dtypes spec then _io then hdf5 then checkpoint_files
+0  errors log crc32c wire then backend dtypes spec then _io then hdf5 then checkpoint_files
 1  graph then op | scopes
 2  ops then plan then fast
 3  session | autograd then autograd.check
@@ -34,7 +34,18 @@ ONLY_SEES = {
 ONLY_SEEN_BY = {"tf": {"cli"}, "__main__": set()}
 
 CORE = {"numpy", "scipy", "h5py", "threadpoolctl"}
-OPTIONAL = {"cupy", "cupyx", "tensorboardX", "google", "matplotlib", "tqdm", "PIL", "mpi4py"}  # google: protobuf
+OPTIONAL = {
+    "cupy",
+    "cupyx",
+    "tensorboardX",
+    "google",
+    "matplotlib",
+    "tqdm",
+    "PIL",
+    "mpi4py",
+    "google_crc32c",
+    "simplejpeg",
+}  # fmt: skip - google: protobuf
 GPU = {"cupy", "cupyx"}  # only backend.py names these
 
 ROOT = Path(importlib.util.find_spec("npslim").submodule_search_locations[0])

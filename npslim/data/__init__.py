@@ -1,1 +1,1 @@
-"""Data sets and readers."""
+"""Data: records in files, their decoding, readers and providers, and the examples' data sets."""

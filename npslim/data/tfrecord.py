@@ -1,0 +1,185 @@
+"""TFRecord files: records of bytes, each with its length and two checksums; plain, or compressed as a whole.
+
+length (8 bytes)  masked CRC of the length (4)  data  masked CRC of the data (4)
+"""
+
+import gzip
+import os
+import struct
+import zlib
+
+from npslim.crc32c import masked_crc32c
+from npslim.errors import DataLossError, FailedPreconditionError, InvalidArgumentError, NotFoundError
+
+_HEADER = struct.Struct("<QI")
+_FOOTER = struct.Struct("<I")
+_PIECE = 1 << 20
+
+
+class TFRecordCompressionType:
+    """How a file is compressed."""
+
+    NONE, ZLIB, GZIP = 0, 1, 2
+
+
+class TFRecordOptions:
+    """How TFRecord files are read and written: compression_type is one of TFRecordCompressionType, or its name."""
+
+    compression_type_map = {
+        TFRecordCompressionType.NONE: "",
+        TFRecordCompressionType.ZLIB: "ZLIB",
+        TFRecordCompressionType.GZIP: "GZIP",
+    }
+
+    def __init__(self, compression_type=None):
+        self.get_compression_type_string(compression_type)
+        self.compression_type = compression_type
+
+    @classmethod
+    def get_compression_type_string(cls, options):
+        """'', 'ZLIB' or 'GZIP' for options, a type, or a name. Raises ValueError for anything else."""
+        if options is None:
+            return ""
+        if isinstance(options, TFRecordOptions):
+            return cls.get_compression_type_string(options.compression_type)
+        if options in cls.compression_type_map:
+            return cls.compression_type_map[options]
+        if options in cls.compression_type_map.values():
+            return options
+        raise InvalidArgumentError("Unknown compression.", expected="'', 'ZLIB' or 'GZIP'", got=repr(options))
+
+
+def tf_record_iterator(path, options=None):
+    """The records of a file, bytes each, their checksums verified.
+
+    options: TFRecordOptions for a compressed file. Raises NotFoundError for a missing file, and DataLossError for a
+    damaged one, with its path, the record's number and its place; what came before was good.
+    """
+    path = os.fspath(path)
+    if not os.path.exists(path):
+        raise NotFoundError(f"{path}: there is no such file.", expected="a TFRecord file", got=path)
+    compression = TFRecordOptions.get_compression_type_string(options)
+    with open(path, "rb") as raw:
+        source = _Source(path, raw, compression)
+        number = 0
+        while (record := _read_record(source, number)) is not None:
+            yield record
+            number += 1
+
+
+class _Source:
+    """The bytes of a file, decompressed; says where it is in an error."""
+
+    def __init__(self, path, raw, compression):
+        self.path, self.at, self.record = path, 0, 0
+        self._raw, self._buffer = raw, bytearray()
+        self._size = os.fstat(raw.fileno()).st_size if not compression else None
+        self._unpack = zlib.decompressobj(31 if compression == "GZIP" else 15) if compression else None
+        self._ended = False
+
+    def left(self):
+        """How many bytes are left, if that is known without reading them."""
+        return None if self._size is None else self._size - self.at
+
+    def read(self, count):
+        """Up to `count` bytes."""
+        while len(self._buffer) < count and not self._ended:
+            piece = self._raw.read(min(max(count - len(self._buffer), 1 << 16), _PIECE))
+            if self._unpack is None:
+                self._buffer += piece
+                self._ended = not piece
+            else:
+                self._unpacked(piece)
+        taken = bytes(self._buffer[:count])
+        del self._buffer[:count]
+        self.at += len(taken)
+        return taken
+
+    def _unpacked(self, piece):
+        try:
+            if not piece:
+                self._ended = True
+                if not self._unpack.eof:
+                    raise self.loss("The compressed data ends too early.", "its end", "the end of the file")
+                return
+            self._buffer += self._unpack.decompress(piece)
+            if self._unpack.eof and self._unpack.unused_data:
+                raise self.loss("There is something after the compressed data.", "the end", "more bytes")
+        except zlib.error as error:
+            raise self.loss("The file cannot be decompressed.", "ZLIB or GZIP as the options say", str(error)) from None
+
+    def loss(self, sentence, expected, got):
+        """The error for this place."""
+        return DataLossError(
+            f"{self.path}, record {self.record} at byte {self.at}: {sentence}", expected=expected, got=got
+        )
+
+
+def _read_record(source, number):
+    """The next record, or None at the end."""
+    source.record = number
+    header = source.read(_HEADER.size)
+    if not header:
+        return None
+    if len(header) < _HEADER.size:
+        raise source.loss("The file is cut inside a header.", f"{_HEADER.size} bytes", f"{len(header)} bytes")
+    length, checksum = _HEADER.unpack(header)
+    if masked_crc32c(header[:8]) != checksum:
+        raise source.loss("The length's checksum is wrong.", f"{masked_crc32c(header[:8]):08x}", f"{checksum:08x}")
+    left = source.left()
+    if left is not None and length + _FOOTER.size > left:
+        raise source.loss("The file is cut inside a record.", f"{length + _FOOTER.size} bytes", f"{left} bytes")
+    data = source.read(length)
+    footer = source.read(_FOOTER.size)
+    if len(data) < length or len(footer) < _FOOTER.size:
+        got = f"{len(data) + len(footer)} bytes"
+        raise source.loss("The file is cut inside a record.", f"{length + _FOOTER.size} bytes", got)
+    (checksum,) = _FOOTER.unpack(footer)
+    if masked_crc32c(data) != checksum:
+        raise source.loss("The data's checksum is wrong.", f"{masked_crc32c(data):08x}", f"{checksum:08x}")
+    return data
+
+
+class TFRecordWriter:
+    """Writes records to a file; a context manager. options: TFRecordOptions for a compressed file."""
+
+    def __init__(self, path, options=None):
+        compression = TFRecordOptions.get_compression_type_string(options)
+        self.path = os.fspath(path)
+        self._raw = open(self.path, "wb")  # noqa: SIM115
+        self._file = gzip.GzipFile(fileobj=self._raw, mode="wb", mtime=0) if compression == "GZIP" else self._raw
+        self._pack = zlib.compressobj() if compression == "ZLIB" else None
+
+    def write(self, record):
+        """Append a record, bytes. Raises FailedPreconditionError after `close`."""
+        if self._raw is None:
+            raise FailedPreconditionError("The writer is closed.", got=self.path)
+        record = bytes(record)
+        length = struct.pack("<Q", len(record))
+        self._put(length + _FOOTER.pack(masked_crc32c(length)) + record + _FOOTER.pack(masked_crc32c(record)))
+
+    def _put(self, data):
+        self._file.write(data if self._pack is None else self._pack.compress(data))
+
+    def flush(self):
+        """Hand what was written to the system."""
+        if self._raw is not None:
+            if self._pack is not None:
+                self._file.write(self._pack.flush(zlib.Z_SYNC_FLUSH))
+            self._file.flush()
+            self._raw.flush()
+
+    def close(self):
+        """Finish the file."""
+        if self._raw is not None:
+            if self._pack is not None:
+                self._file.write(self._pack.flush())
+            self._file.close()
+            self._raw.close()
+            self._raw = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        self.close()

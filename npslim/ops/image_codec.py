@@ -1,0 +1,203 @@
+"""Pictures as files: JPEG, PNG, GIF and BMP to arrays, and JPEG and PNG back.
+
+JPEG is read by simplejpeg with the same choices as TensorFlow's default (the fast inverse transform, smooth
+upsampling), so the pixels are the same bit for bit; the others by Pillow.
+"""
+
+import importlib
+import io
+
+import numpy as np
+
+from npslim.dtypes import numpy_dtype
+from npslim.errors import InvalidArgumentError, missing_extra
+from npslim.op import op
+from npslim.spec import Spec
+
+_UINT8, _TEXT = np.dtype(np.uint8), np.dtype(object)
+_SIGNATURES = {b"\xff\xd8\xff": "jpeg", b"\x89PNG": "png", b"GIF8": "gif", b"BM": "bmp"}
+_MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+
+
+def _library(name, package):
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        raise missing_extra(package, "image", "Reading and writing pictures") from None
+
+
+def format_of(contents):
+    """'jpeg', 'png', 'gif' or 'bmp'. Raises InvalidArgumentError for anything else."""
+    for signature, name in _SIGNATURES.items():
+        if contents.startswith(signature):
+            return name
+    raise InvalidArgumentError(
+        "These bytes are no picture that can be read.", expected="JPEG, PNG, GIF or BMP", got=repr(contents[:16])
+    )
+
+
+def _as_channels(image, channels):
+    """A Pillow image as `[h, w, channels]`; 0: as many as it has."""
+    if not channels:
+        channels = {"L": 1, "1": 1, "I;16": 1, "RGBA": 4, "LA": 4, "P": 4 if "transparency" in image.info else 3}.get(
+            image.mode, 3
+        )
+    array = np.asarray(image.convert(_MODES[channels]))
+    return array if array.ndim == 3 else array[:, :, None]
+
+
+def decode_jpeg_bytes(contents, channels):
+    """`[h, w, channels]` uint8 of a JPEG file."""
+    simplejpeg = _library("simplejpeg", "simplejpeg")
+    if not channels:
+        channels = 1 if simplejpeg.decode_jpeg_header(contents)[2] == "Gray" else 3
+    space = {1: "GRAY", 3: "RGB"}.get(channels)
+    if space is None:
+        raise InvalidArgumentError("A JPEG file has 1 or 3 channels.", expected="channels 0, 1 or 3", got=channels)
+    return simplejpeg.decode_jpeg(contents, space, fastdct=True, fastupsample=False)
+
+
+def decode_bytes(contents, channels, dtype):
+    """A picture file as an array: `[h, w, c]`, or `[frames, h, w, 3]` for a GIF."""
+    found = format_of(contents)
+    try:
+        if found == "jpeg":
+            return decode_jpeg_bytes(contents, channels)
+        pillow = _library("PIL.Image", "pillow")
+        with pillow.open(io.BytesIO(contents)) as image:
+            if found == "gif":
+                frames = []
+                for i in range(getattr(image, "n_frames", 1)):
+                    image.seek(i)
+                    frames.append(np.asarray(image.convert("RGB")))
+                return np.stack(frames)
+            if dtype == np.uint16 and image.mode.startswith("I"):
+                return np.asarray(image).astype(np.uint16)[:, :, None]
+            return _as_channels(image, channels)
+    except (ValueError, OSError, SyntaxError) as error:
+        if isinstance(error, InvalidArgumentError | ImportError):
+            raise
+        raise InvalidArgumentError(
+            f"The {found.upper()} file cannot be decoded.", expected="a whole file", got=str(error)[:100]
+        ) from None
+
+
+def _of_dtype(pixels, dtype):
+    """uint8 pixels in another dtype: uint16 times 257, as TensorFlow has it."""
+    if pixels.dtype == dtype:
+        return pixels
+    return pixels.astype(np.uint16) * np.uint16(257) if dtype == np.uint16 else (pixels // 257).astype(dtype)
+
+
+@op(type="DecodeImage", node_name="decode_image", stateful=True, differentiable=False, host=("contents",))
+def decode_picture(contents, *, channels, dtype, only):
+    """The pixels of a picture file; `only`: the formats that are allowed."""
+    data = bytes(contents[()])
+    found = format_of(data)
+    if found not in only:
+        raise InvalidArgumentError("The picture has another format.", expected=" or ".join(only), got=found)
+    pixels = _of_dtype(decode_bytes(data, channels, dtype), dtype)
+    return pixels if "still" not in only or pixels.ndim == 3 else pixels[0]
+
+
+@decode_picture.shape
+def _(contents, *, channels, dtype, only):
+    if only == ("gif",):
+        return Spec((None, None, None, 3), dtype)
+    if "gif" in only and "still" not in only:
+        return Spec(None, dtype)
+    return Spec((None, None, channels or None), dtype)
+
+
+def _decoded(contents, channels, dtype, only, name):
+    if channels not in (0, 1, 3, 4):
+        raise InvalidArgumentError("channels must be 0, 1, 3 or 4.", expected="0, 1, 3 or 4", got=channels)
+    return decode_picture(contents, channels=channels, dtype=numpy_dtype(dtype), only=only, name=name)
+
+
+def decode_jpeg(
+    contents, channels=0, ratio=1, fancy_upscaling=True, try_recover_truncated=False, acceptable_fraction=1.0,
+    dct_method="", name=None,
+):  # fmt: skip
+    """A JPEG (or PNG) file, a string, as uint8 `[h, w, channels]`. channels: 0 as in the file, 1 or 3."""
+    return _decoded(contents, channels, _UINT8, ("jpeg", "png"), name or "DecodeJpeg")
+
+
+def decode_png(contents, channels=0, dtype=_UINT8, name=None):
+    """A PNG (or JPEG) file, a string, as `[h, w, channels]` of uint8 or uint16."""
+    return _decoded(contents, channels, dtype, ("png", "jpeg"), name or "DecodePng")
+
+
+def decode_bmp(contents, channels=0, name=None):
+    """A BMP file, a string, as uint8 `[h, w, channels]`."""
+    return _decoded(contents, channels, _UINT8, ("bmp",), name or "DecodeBmp")
+
+
+def decode_gif(contents, name=None):
+    """A GIF file, a string, as uint8 `[frames, h, w, 3]`."""
+    return _decoded(contents, 3, _UINT8, ("gif",), name or "DecodeGif")
+
+
+def decode_image(contents, channels=None, dtype=_UINT8, name=None, expand_animations=True):
+    """A file of any of the formats: `[h, w, channels]`, or `[frames, h, w, 3]` for a GIF if `expand_animations`."""
+    formats = ("jpeg", "png", "gif", "bmp") if expand_animations else ("jpeg", "png", "gif", "bmp", "still")
+    return _decoded(contents, channels or 0, dtype, formats, name or "decode_image")
+
+
+@op(stateful=True, alike=(), differentiable=False, host=("contents", "kind"))
+def read_pictures(contents, kind, *, shape, channels, dtype):
+    """The pixels of picture files, or where `kind` says "raw" of bytes in the given shape: one, or `[n, ...]` of many.
+
+    Raises InvalidArgumentError for bytes that are no picture, or pictures of different sizes.
+    """
+    raw = bytes(kind[0]).lower() == b"raw"
+    found = []
+    for one in np.ravel(contents):
+        if raw:
+            pixels = np.frombuffer(bytes(one), dtype)
+            if None in shape or pixels.size != np.prod(shape):
+                raise InvalidArgumentError("Raw pixels need the picture's shape.", expected=shape, got=pixels.size)
+            found.append(pixels.reshape(shape))
+            continue
+        pixels = _of_dtype(decode_bytes(bytes(one), channels, dtype), dtype)
+        pixels = pixels[0] if pixels.ndim == 4 else pixels
+        found.append(pixels if None in shape else pixels.reshape(shape))
+    if len({pixels.shape for pixels in found}) > 1:
+        raise InvalidArgumentError("The pictures have different sizes.", got=[pixels.shape for pixels in found])
+    return found[0] if np.ndim(contents) == 0 else np.stack(found) if found else np.zeros((0, *shape), dtype)
+
+
+@read_pictures.shape
+def _(contents, kind, *, shape, channels, dtype):
+    return Spec(None if contents.shape is None else (*contents.shape, *shape), dtype)
+
+
+@op(type="EncodePng", stateful=True, differentiable=False, host=("image",))
+def encode_picture(image, *, format, quality):
+    """`[h, w, c]` uint8 as a file."""
+    if image.ndim != 3 or image.shape[2] not in _MODES or image.dtype != _UINT8:
+        raise InvalidArgumentError(
+            "A picture to encode is uint8 [h, w, c].", expected="c of 1, 3 or 4", got=f"{image.dtype} {image.shape}"
+        )
+    pillow = _library("PIL.Image", "pillow")
+    file = io.BytesIO()
+    options = {"quality": quality} if format == "JPEG" else {}
+    pillow.fromarray(image[:, :, 0] if image.shape[2] == 1 else image).save(file, format, **options)
+    result = np.empty((), object)
+    result[()] = file.getvalue()
+    return result
+
+
+@encode_picture.shape
+def _(image, *, format, quality):
+    return Spec((), _TEXT)
+
+
+def encode_png(image, compression=-1, name=None):
+    """uint8 `[h, w, c]` as the bytes of a PNG file."""
+    return encode_picture(image, format="PNG", quality=0, name=name or "EncodePng")
+
+
+def encode_jpeg(image, format="", quality=95, name=None, **kwargs):
+    """uint8 `[h, w, c]` as the bytes of a JPEG file of that quality, 0 to 100."""
+    return encode_picture(image, format="JPEG", quality=quality, name=name or "EncodeJpeg")
