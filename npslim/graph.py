@@ -13,6 +13,7 @@ import os
 import re
 import sys
 import threading
+from typing import Any
 
 from npslim.dtypes import DTYPES
 from npslim.errors import (
@@ -232,7 +233,7 @@ class _Scope(threading.local):
     def __init__(self):
         self.name = ""
         self.controls: tuple[Node, ...] = ()
-        self.device = ""
+        self.device: Any = ""
         self.frame = None
 
 

@@ -379,7 +379,7 @@ def test_devices_are_noted():
         x = placeholder("x")
         with slim.device(lambda node: "/cpu:0"), slim.colocate_with(x.op):
             y = placeholder("y")
-    assert x.device == x.op.device == "/gpu:0" and y.device == "/gpu:0" and placeholder("z").device == ""
+    assert x.device == x.op.device == "/gpu:0" and y.device == "/cpu:0" and placeholder("z").device == ""
 
 
 def test_a_graph_cannot_be_pickled():
