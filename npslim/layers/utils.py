@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from npslim.errors import ShapeError
 from npslim.layers.common import (
     append_tensor_alias,
     collect_named_outputs,
@@ -9,10 +10,12 @@ from npslim.layers.common import (
     convert_collection_to_dict,
     gather_tensors_aliases,
     get_tensor_aliases,
+    n_of,
 )
 from npslim.op import constant_value as known_value
 from npslim.op import contains_tensor
 from npslim.ops.control import cond
+from npslim.spec import as_shape, show_shape
 
 
 def constant_value(value_or_tensor):
@@ -31,10 +34,46 @@ def smart_cond(pred, fn1, fn2, name=None) -> Any:
     return fn1() if value else fn2()
 
 
+def first_dimension(shape, min_rank=1):
+    """The first size of `shape`. Raises ValueError if it is unknown, or the rank less than `min_rank`."""
+    return _dimension(shape, 0, min_rank)
+
+
+def last_dimension(shape, min_rank=1):
+    """The last size of `shape`. Raises ValueError if it is unknown, or the rank less than `min_rank`."""
+    return _dimension(shape, -1, min_rank)
+
+
+def channel_dimension(shape, data_format, min_rank=1):
+    """The number of channels of `shape`: its last size, or its second if `data_format` starts with "NC"."""
+    return _dimension(shape, 1 if data_format.startswith("NC") else -1, min_rank)
+
+
+def _dimension(shape, place, min_rank):
+    known = as_shape(shape)
+    if known is None or len(known) < min_rank or known[place] is None:
+        raise ShapeError(
+            f"The {'first' if place == 0 else 'second' if place == 1 else 'last'} dimension is needed.",
+            expected=f"rank >= {min_rank}, that size known", got=show_shape(known),
+        )  # fmt: skip
+    return known[place]
+
+
+def two_element_tuple(int_or_tuple):
+    """`(n, n)` for an integer, a pair as it is. Raises ValueError for anything else."""
+    return tuple(n_of(int_or_tuple, 2, "int_or_tuple"))
+
+
+def n_positive_integers(n, value):
+    """`n` times an integer, a sequence of `n` integers as it is. Raises ValueError unless all are positive."""
+    return tuple(n_of(value, n, "value"))
+
+
 static_cond = smart_cond
 get_variable_collections = collections_for
 
 __all__ = [
-    "append_tensor_alias", "collect_named_outputs", "constant_value", "convert_collection_to_dict",
-    "gather_tensors_aliases", "get_tensor_aliases", "get_variable_collections", "smart_cond", "static_cond",
+    "append_tensor_alias", "channel_dimension", "collect_named_outputs", "constant_value", "convert_collection_to_dict",
+    "first_dimension", "gather_tensors_aliases", "get_tensor_aliases", "get_variable_collections", "last_dimension",
+    "n_positive_integers", "smart_cond", "static_cond", "two_element_tuple",
 ]  # fmt: skip

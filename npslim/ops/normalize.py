@@ -69,6 +69,11 @@ def _with_channels(x, c, data_format):
     return tuple(c if i == axis else size for i, size in enumerate(x.shape))
 
 
+def _sum_of_channels(x, axes):
+    """The sums over `axes`, added up in float64: NumPy adds row after row, and thus their errors."""
+    return x.sum(axis=axes, dtype=array_module(x).result_type(x.dtype, "float64")).astype(x.dtype)
+
+
 # ---- bias
 
 
@@ -92,7 +97,7 @@ def _(g, y, value, bias, *, data_format):
 @op(holomorphic=True)
 def bias_add_grad(g, *, data_format=None):
     """The sum over all dimensions but that of channels, `[n, ..., c]` to `[c]`: the gradient by a bias."""
-    return g.sum(axis=_other_axes(g.ndim, data_format))
+    return _sum_of_channels(g, _other_axes(g.ndim, data_format))
 
 
 @bias_add_grad.shape
@@ -112,9 +117,9 @@ def _moments(x, data_format):
     """Mean and variance of each channel, and how many elements they are of. In two passes: no cancellation."""
     axes = _other_axes(x.ndim, data_format)
     n = math.prod(x.shape[i] for i in axes)
-    mean = x.sum(axis=axes) / n
+    mean = _sum_of_channels(x, axes) / n
     centred = x - _along_channels(mean, x, data_format)
-    return mean, (centred * centred).sum(axis=axes) / n, n
+    return mean, _sum_of_channels(centred * centred, axes) / n, n
 
 
 @op(type="FusedBatchNormV3", holomorphic=True)
@@ -205,7 +210,7 @@ def fused_batch_norm_grad(g, x, scale, *, epsilon=1e-3, data_format=None):
         return _along_channels(v, x, data_format)
 
     normal = (x - along(mean)) * along(inverse)
-    g_scale, g_offset = (g * normal).sum(axis=axes), g.sum(axis=axes)
+    g_scale, g_offset = _sum_of_channels(g * normal, axes), _sum_of_channels(g, axes)
     return along(scale * inverse) * (g - along(g_offset / n) - normal * along(g_scale / n)), g_scale, g_offset
 
 
