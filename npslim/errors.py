@@ -27,12 +27,15 @@ def layout(sentence, *, expected=None, got=None, made_at=None, hint=None):
 class OpError(Exception):
     """Base of all errors of npslim. `message` is the text; `op` and `node_def` name the node at fault, if one is.
 
-    Keyword arguments are the parts of the layout: `expected`, `got`, `made_at`, `hint`.
+    Keyword arguments are the parts of the layout: `expected`, `got`, `made_at`, `hint`. Old programs may give
+    TensorFlow's three: node_def, op, message.
     """
 
     error_code = 2
 
-    def __init__(self, sentence, *, op=None, expected=None, got=None, made_at=None, hint=None):
+    def __init__(self, sentence, *rest, op=None, expected=None, got=None, made_at=None, hint=None):
+        if rest:  # TensorFlow's (node_def, op, message)
+            op, sentence = rest
         self.message = layout(sentence, expected=expected, got=got, made_at=made_at, hint=hint)
         self.op = op
         super().__init__(self.message)

@@ -12,6 +12,7 @@ import os
 import re
 import time
 
+from npslim.data.tfrecord import tf_record_iterator
 from npslim.errors import FailedPreconditionError, InvalidArgumentError, missing_extra
 from npslim.events import Writer
 from npslim.graph import GraphKeys, get_default_graph, user_line
@@ -225,3 +226,13 @@ def graph_message(graph):
         return made
 
     return ops.messages("graph_pb2").GraphDef(node=[node_message(node) for node in graph.nodes])
+
+
+def summary_iterator(path):
+    """The Event messages of an event file, in their order. Needs the extra `tensorboard`."""
+    try:
+        event_pb2 = importlib.import_module("tensorboardX.proto.event_pb2")
+    except ImportError:
+        raise missing_extra("tensorboardX", "tensorboard", "reads event files") from None
+    for record in tf_record_iterator(path):
+        yield event_pb2.Event.FromString(record)

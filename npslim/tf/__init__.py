@@ -1,0 +1,401 @@
+"""TensorFlow 1's names: `import npslim.tf as tf` in place of `import tensorflow as tf`.
+
+Names only: each is npslim's own, or a function of `renamed.py` that passes its arguments on under npslim's names. What
+is missing says so, with the nearest names. `install()` lets a program that imports tensorflow itself run unchanged.
+
+before: everything that npslim has   next: python -m npslim run
+"""
+
+import importlib
+
+import npslim as slim
+from npslim import (
+    AUTO_REUSE,
+    Assert,
+    Dimension,
+    Graph,
+    GraphKeys,
+    IndexedSlices,
+    InteractiveSession,
+    Print,
+    Session,
+    Tensor,
+    TensorShape,
+    Variable,
+    VariableScope,
+    abs,
+    add,
+    add_n,
+    add_to_collection,
+    add_to_collections,
+    assert_global_step,
+    boolean_mask,
+    case,
+    cast,
+    ceil,
+    clip_by_average_norm,
+    clip_by_global_norm,
+    clip_by_norm,
+    clip_by_value,
+    colocate_with,
+    complex64,
+    cond,
+    constant,
+    constant_initializer,
+    control_dependencies,
+    cos,
+    cosh,
+    cumsum,
+    device,
+    divide,
+    equal,
+    erf,
+    exp,
+    expm1,
+    eye,
+    float16,
+    float32,
+    float64,
+    floor,
+    get_collection,
+    get_collection_ref,
+    get_default_graph,
+    get_default_session,
+    get_variable,
+    get_variable_scope,
+    global_norm,
+    global_variables,
+    global_variables_initializer,
+    glorot_normal_initializer,
+    glorot_uniform_initializer,
+    greater,
+    greater_equal,
+    group,
+    int16,
+    int32,
+    int64,
+    is_finite,
+    is_inf,
+    is_nan,
+    less,
+    less_equal,
+    local_variables,
+    local_variables_initializer,
+    log,
+    log1p,
+    logical_and,
+    logical_not,
+    logical_or,
+    logical_xor,
+    maximum,
+    minimum,
+    mod,
+    model_variables,
+    multinomial,
+    multiply,
+    name_scope,
+    negative,
+    no_op,
+    not_equal,
+    one_hot,
+    ones_initializer,
+    orthogonal_initializer,
+    pad,
+    placeholder,
+    placeholder_with_default,
+    pow,
+    py_func,
+    random_normal,
+    random_normal_initializer,
+    random_uniform,
+    random_uniform_initializer,
+    range,
+    reciprocal,
+    report_uninitialized_variables,
+    reset_default_graph,
+    round,
+    rsqrt,
+    scatter_nd,
+    segment_max,
+    segment_mean,
+    segment_min,
+    segment_sum,
+    set_random_seed,
+    sigmoid,
+    sign,
+    sin,
+    sinh,
+    split,
+    sqrt,
+    square,
+    squared_difference,
+    subtract,
+    tan,
+    tanh,
+    tensordot,
+    trainable_variables,
+    truediv,
+    truncated_normal,
+    truncated_normal_initializer,
+    tuple,
+    uint8,
+    uint16,
+    unsorted_segment_max,
+    unsorted_segment_min,
+    unsorted_segment_sum,
+    unstack,
+    variable_scope,
+    variables_initializer,
+    where,
+    while_loop,
+    zeros_initializer,
+)
+from npslim.data.readers import (
+    FixedLengthRecordReader,
+    IdentityReader,
+    ReaderBase,
+    TextLineReader,
+    TFRecordReader,
+    WholeFileReader,
+)
+from npslim.dtypes import (
+    double,
+    half,
+    string,
+)
+from npslim.errors import (
+    OpError,
+)
+from npslim.graph import Node as Operation
+from npslim.initializers import VarianceScaling as variance_scaling_initializer
+from npslim.initializers import (
+    uniform_unit_scaling_initializer,
+)
+from npslim.ops.activation import (
+    log_sigmoid,
+)
+from npslim.ops.checks import (
+    assert_equal,
+    assert_greater,
+    assert_greater_equal,
+    assert_less,
+    assert_less_equal,
+    assert_negative,
+    assert_non_negative,
+    assert_non_positive,
+    assert_none_equal,
+    assert_positive,
+    assert_rank,
+    assert_rank_at_least,
+    assert_type,
+)
+from npslim.ops.control import (
+    trace,
+)
+from npslim.ops.custom_gradient import (
+    custom_gradient,
+)
+from npslim.ops.debug import (
+    numpy_function,
+)
+from npslim.ops.elementwise import (
+    accumulate_n,
+    divide_no_nan,
+    realdiv,
+    saturate_cast,
+)
+from npslim.ops.files import (
+    matching_files,
+    read_file,
+    write_file,
+)
+from npslim.ops.functions import (
+    rint,
+)
+from npslim.ops.linear import (
+    diag,
+    einsum,
+    matrix_diag,
+    matrix_diag_part,
+)
+from npslim.ops.parsing import (
+    FixedLenFeature,
+    FixedLenSequenceFeature,
+    VarLenFeature,
+    decode_raw,
+    parse_example,
+    parse_single_example,
+    parse_single_sequence_example,
+    string_to_number,
+)
+from npslim.ops.queue import (
+    FIFOQueue,
+    PaddingFIFOQueue,
+    PriorityQueue,
+    QueueBase,
+    RandomShuffleQueue,
+)
+from npslim.ops.quotients import (
+    div,
+    floordiv,
+    floormod,
+    truncatediv,
+    truncatemod,
+)
+from npslim.ops.sparse import (
+    SparseTensor,
+    SparseTensorValue,
+    sparse_fill_empty_rows,
+    sparse_placeholder,
+    sparse_reorder,
+    sparse_reshape,
+    sparse_retain,
+    sparse_tensor_to_dense,
+    sparse_to_dense,
+)
+from npslim.ops.special import (
+    digamma,
+    erfc,
+    lgamma,
+    polygamma,
+)
+from npslim.ops.state import (
+    identity_n,
+    is_variable_initialized,
+    scatter_div,
+    scatter_max,
+    scatter_min,
+    scatter_mul,
+)
+from npslim.ops.trigonometry import (
+    acos,
+    acosh,
+    asin,
+    asinh,
+    atan,
+    atan2,
+    atanh,
+)
+from npslim.scopes import (
+    variable_op_scope,
+)
+from npslim.tf.config import ConfigProto, GPUOptions, GraphOptions, OptimizerOptions, RunMetadata, RunOptions
+from npslim.tf.install import install, uninstall
+from npslim.tf.missing import reporter as _reporter
+from npslim.tf.modes import (
+    disable_eager_execution,
+    disable_resource_variables,
+    disable_v2_behavior,
+    enable_resource_variables,
+    executing_eagerly,
+    init_scope,
+    make_template,
+    no_regularizer,
+    resource_variables_enabled,
+)
+from npslim.tf.renamed import (
+    arg_max,
+    arg_min,
+    argmax,
+    argmin,
+    as_dtype,
+    assign,
+    assign_add,
+    batch_to_space_nd,
+    check_numerics,
+    concat,
+    convert_to_tensor,
+    count_nonzero,
+    count_up_to,
+    cumprod,
+    depth_to_space,
+    diag_part,
+    expand_dims,
+    fill,
+    gather,
+    gather_nd,
+    get_static_value,
+    gradients,
+    identity,
+    linspace,
+    matmul,
+    matrix_transpose,
+    meshgrid,
+    norm,
+    ones,
+    ones_like,
+    random_shuffle,
+    rank,
+    reduce_all,
+    reduce_any,
+    reduce_logsumexp,
+    reduce_max,
+    reduce_mean,
+    reduce_min,
+    reduce_prod,
+    reduce_sum,
+    reshape,
+    reverse,
+    scalar_mul,
+    scatter_add,
+    scatter_sub,
+    scatter_update,
+    shape,
+    size,
+    slice,
+    softplus,
+    space_to_batch_nd,
+    space_to_depth,
+    squeeze,
+    stack,
+    stop_gradient,
+    strided_slice,
+    tile,
+    to_double,
+    to_float,
+    to_int32,
+    to_int64,
+    transpose,
+    unique,
+    zeros,
+    zeros_like,
+)
+from npslim.variables import (
+    moving_average_variables,
+)
+
+__version__ = VERSION = "1.15.5"  # whose names these are
+bool = slim.bool
+newaxis = None
+
+# Names of before TensorFlow 1.0, and of after 1.13 where both were used.
+mul, sub, neg, pack, unpack, select = multiply, subtract, negative, stack, unstack, where
+concat_v2, batch_matmul, reverse_v2, floor_div, lin_space = concat, matmul, reverse, floordiv, linspace
+div_no_nan = divide_no_nan
+all_variables, initialize_all_variables = global_variables, global_variables_initializer
+initialize_local_variables, initialize_variables = local_variables_initializer, variables_initializer
+
+_MODULES = (
+    "app", "contrib", "errors", "flags", "gfile", "io", "layers", "logging", "losses", "math", "metrics", "nest", "nn",
+    "python_io", "random", "sparse", "summary", "test", "train",
+)  # fmt: skip
+_SUMMARIES = {  # of before TensorFlow 1.0
+    "scalar_summary": "scalar", "histogram_summary": "histogram", "image_summary": "image", "audio_summary": "audio",
+    "merge_summary": "merge", "merge_all_summaries": "merge_all",
+}  # fmt: skip
+
+
+def __getattr__(name):
+    """Modules, when they are first asked for."""
+    if name in _MODULES:
+        return importlib.import_module(f"npslim.tf.{name}")
+    if name in ("image", "data", "lookup", "strings", "linalg"):
+        return importlib.import_module(f"npslim.tf.{name}")
+    if name in _SUMMARIES:
+        return getattr(importlib.import_module("npslim.tf.summary"), _SUMMARIES[name])
+    if name in ("Summary", "Event", "HistogramProto"):
+        return getattr(importlib.import_module("npslim.tf.summary"), name)
+    return _report(name)
+
+
+_report = _reporter(__name__, lambda: [*globals(), *_MODULES, *_SUMMARIES])

@@ -1,0 +1,6 @@
+"""`tf.contrib.opt`."""
+
+from npslim.optimizers import MovingAverageOptimizer
+from npslim.tf.missing import reporter
+
+__getattr__ = reporter(__name__, lambda: globals())

@@ -1,0 +1,179 @@
+"""`tf.layers`: layers by their later names and variables `kernel` and `bias`."""
+
+from npslim import initializers
+from npslim.errors import InvalidArgumentError
+from npslim.graph import GraphKeys, get_default_graph
+from npslim.layers.common import known_channels, n_of
+from npslim.layers.normalize import batch_norm
+from npslim.layers.reshape import flatten as _flatten
+from npslim.op import as_tensor
+from npslim.ops import conv as conv_ops
+from npslim.ops import pool as pool_ops
+from npslim.ops.control import smart_cond
+from npslim.ops.linear import tensordot
+from npslim.ops.normalize import bias_add
+from npslim.ops.random import dropout as _dropout
+from npslim.ops.state import identity
+from npslim.scopes import variable_scope
+from npslim.tf.missing import reporter
+from npslim.variables import get_variable
+
+_ZEROS = initializers.zeros_initializer()
+
+
+def _variable(name, shape, like, initializer, regularizer, constraint, trainable):
+    return get_variable(
+        name, shape, like.dtype, initializer, regularizer, trainable, constraint=constraint
+    )  # fmt: skip
+
+
+def _penalize(outputs, regularizer):
+    if regularizer is not None:
+        get_default_graph().add_to_collection(GraphKeys.REGULARIZATION_LOSSES, regularizer(outputs))
+    return outputs
+
+
+def _order(data_format, n):
+    if data_format not in ("channels_last", "channels_first"):
+        raise InvalidArgumentError("Unknown data_format.", expected="channels_last or channels_first", got=data_format)
+    last = data_format == "channels_last"
+    return {1: ("NWC", "NCW"), 2: ("NHWC", "NCHW"), 3: ("NDHWC", "NCDHW")}[n][not last]
+
+
+def dense(
+    inputs, units, activation=None, use_bias=True, kernel_initializer=None, bias_initializer=_ZEROS,
+    kernel_regularizer=None, bias_regularizer=None, activity_regularizer=None, kernel_constraint=None,
+    bias_constraint=None, trainable=True, name=None, reuse=None,
+):  # fmt: skip
+    """`activation(inputs @ kernel + bias)`: `[..., c]` to `[..., units]`."""
+    inputs = as_tensor(inputs)
+    with variable_scope(name, "dense", [inputs], reuse=reuse):
+        depth = known_channels(inputs)
+        kernel = _variable(
+            "kernel", [depth, units], inputs, kernel_initializer, kernel_regularizer, kernel_constraint, trainable
+        )
+        rank = inputs.spec.rank or 2
+        y = tensordot(inputs, kernel, [[rank - 1], [0]])
+        y.set_shape([*inputs.spec.shape[:-1], units])
+        if use_bias:
+            y = bias_add(
+                y, _variable("bias", [units], inputs, bias_initializer, bias_regularizer, bias_constraint, trainable)
+            )
+        return _penalize(y if activation is None else activation(y), activity_regularizer)
+
+
+def _convolution(
+    n, default_name, inputs, filters, kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias,
+    kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer, activity_regularizer,
+    kernel_constraint, bias_constraint, trainable, name, reuse,
+):  # fmt: skip
+    inputs, order = as_tensor(inputs), _order(data_format, n)
+    with variable_scope(name, default_name, [inputs], reuse=reuse):
+        shape = [*n_of(kernel_size, n, "kernel_size"), known_channels(inputs, order), filters]
+        kernel = _variable(
+            "kernel", shape, inputs, kernel_initializer, kernel_regularizer, kernel_constraint, trainable
+        )
+        y = conv_ops.convolution(
+            inputs, kernel, padding.upper(), n_of(strides, n, "strides"), n_of(dilation_rate, n, "dilation_rate"),
+            data_format=order,
+        )  # fmt: skip
+        if use_bias:
+            bias = _variable("bias", [filters], inputs, bias_initializer, bias_regularizer, bias_constraint, trainable)
+            y = bias_add(y, bias, data_format=order)
+        return _penalize(y if activation is None else activation(y), activity_regularizer)
+
+
+def conv1d(
+    inputs, filters, kernel_size, strides=1, padding="valid", data_format="channels_last", dilation_rate=1,
+    activation=None, use_bias=True, kernel_initializer=None, bias_initializer=_ZEROS, kernel_regularizer=None,
+    bias_regularizer=None, activity_regularizer=None, kernel_constraint=None, bias_constraint=None, trainable=True,
+    name=None, reuse=None,
+):  # fmt: skip
+    """A convolution of `[n, w, c]` with `filters` outputs."""
+    return _convolution(1, "conv1d", **locals())
+
+
+def conv2d(
+    inputs, filters, kernel_size, strides=(1, 1), padding="valid", data_format="channels_last", dilation_rate=(1, 1),
+    activation=None, use_bias=True, kernel_initializer=None, bias_initializer=_ZEROS, kernel_regularizer=None,
+    bias_regularizer=None, activity_regularizer=None, kernel_constraint=None, bias_constraint=None, trainable=True,
+    name=None, reuse=None,
+):  # fmt: skip
+    """A convolution of `[n, h, w, c]` with `filters` outputs."""
+    return _convolution(2, "conv2d", **locals())
+
+
+def conv3d(
+    inputs, filters, kernel_size, strides=(1, 1, 1), padding="valid", data_format="channels_last",
+    dilation_rate=(1, 1, 1), activation=None, use_bias=True, kernel_initializer=None, bias_initializer=_ZEROS,
+    kernel_regularizer=None, bias_regularizer=None, activity_regularizer=None, kernel_constraint=None,
+    bias_constraint=None, trainable=True, name=None, reuse=None,
+):  # fmt: skip
+    """A convolution of `[n, d, h, w, c]` with `filters` outputs."""
+    return _convolution(3, "conv3d", **locals())
+
+
+def _pooling(function, n, inputs, pool_size, strides, padding, data_format, name):
+    return function(
+        inputs, ksize=n_of(pool_size, n, "pool_size"), strides=n_of(strides, n, "strides"), padding=padding.upper(),
+        data_format=_order(data_format, n), name=name,
+    )  # fmt: skip
+
+
+def max_pooling2d(inputs, pool_size, strides, padding="valid", data_format="channels_last", name=None):
+    """The maximum of each window of `[n, h, w, c]`."""
+    return _pooling(pool_ops.max_pool, 2, inputs, pool_size, strides, padding, data_format, name)
+
+
+def average_pooling2d(inputs, pool_size, strides, padding="valid", data_format="channels_last", name=None):
+    """The mean of each window of `[n, h, w, c]`."""
+    return _pooling(pool_ops.avg_pool, 2, inputs, pool_size, strides, padding, data_format, name)
+
+
+def flatten(inputs, name=None, data_format="channels_last"):
+    """`[n, ...]` to `[n, k]`."""
+    return _flatten(inputs, scope=name)
+
+
+def dropout(inputs, rate=0.5, noise_shape=None, seed=None, training=False, name=None):
+    """`inputs` with the share `rate` of elements zero and the others scaled up, if `training`, a bool or a tensor."""
+    inputs = as_tensor(inputs)
+    return smart_cond(
+        training,
+        lambda: _dropout(inputs, noise_shape=noise_shape, seed=seed, rate=rate, name=name),
+        lambda: identity(inputs, name=name),
+    )
+
+
+def batch_normalization(
+    inputs, axis=-1, momentum=0.99, epsilon=1e-3, center=True, scale=True, beta_initializer=_ZEROS,
+    gamma_initializer=None, moving_mean_initializer=_ZEROS, moving_variance_initializer=None, beta_regularizer=None,
+    gamma_regularizer=None, beta_constraint=None, gamma_constraint=None, training=False, trainable=True, name=None,
+    reuse=None, renorm=False, renorm_clipping=None, renorm_momentum=0.99, fused=None, virtual_batch_size=None,
+    adjustment=None,
+):  # fmt: skip
+    """Batch normalization over `axis`, 1 or the last; the moving averages' updates are in UPDATE_OPS."""
+    inputs = as_tensor(inputs)
+    rank = inputs.spec.rank
+    first = axis == 1 and rank not in (None, 2)
+    if not first and axis not in (-1, None if rank is None else rank - 1):
+        raise InvalidArgumentError("batch_normalization: the axis is that of channels.", expected="1 or -1", got=axis)
+    if virtual_batch_size is not None:
+        raise InvalidArgumentError("batch_normalization: virtual_batch_size is not supported.", got=virtual_batch_size)
+    ones = initializers.ones_initializer()
+    with variable_scope(name, "batch_normalization", [inputs], reuse=reuse) as opened:
+        return batch_norm(
+            inputs, momentum, center, scale, epsilon, is_training=training, trainable=trainable, scope=opened,
+            data_format="NCHW" if first else "NHWC", renorm=renorm, renorm_clipping=renorm_clipping,
+            renorm_decay=renorm_momentum, fused=fused, adjustment=adjustment,
+            param_initializers={
+                "beta": beta_initializer, "gamma": gamma_initializer or ones, "moving_mean": moving_mean_initializer,
+                "moving_variance": moving_variance_initializer or ones,
+            },
+            param_regularizers={
+                key: value for key, value in (("beta", beta_regularizer), ("gamma", gamma_regularizer)) if value
+            },
+        )  # fmt: skip
+
+
+__getattr__ = reporter(__name__, lambda: globals())

@@ -1,0 +1,38 @@
+"""What a name says that is not here: the nearest names, and why some are left out on purpose."""
+
+import difflib
+
+PAGE = "docs/from-tensorflow.md"
+
+# First parts of names that npslim does not have, and will not, with the reason.
+LEFT_OUT = {
+    "keras": "Keras objects are no part of TF-Slim; npslim.layers has the layers",
+    "estimator": "estimators are no part of TF-Slim; npslim.learning.train trains, npslim.evaluation evaluates",
+    "tpu": "there is no TPU",
+    "quantize": "quantized graphs are not supported; nets run in float32",
+    "saved_model": "SavedModel is not written; npslim.Saver saves variables",
+    "distribute": "there is one process",
+    "GradientTape": "graphs are defined first; npslim.gradients gives the gradients",
+    "function": "TensorFlow 2's idiom: graphs are defined by calling ops, and run by a Session",
+    "enable_eager_execution": "there is no eager mode: graphs are defined first, and run by a Session",
+    "enable_v2_behavior": "there is no TensorFlow 2 mode: graphs are defined first, and run by a Session",
+    "Module": "TensorFlow 2's idiom; variable_scope and get_variable make variables",
+    "lite": "there is no TensorFlow Lite",
+    "xla": "there is no XLA",
+}
+
+
+def reporter(module, names):
+    """A module's `__getattr__`: raises AttributeError with the nearest of `names()`, or with the reason."""
+    shown = module.replace("npslim.tf", "tf", 1)
+
+    def __getattr__(name):  # noqa: N807 - Python's name
+        if name.startswith("__"):
+            raise AttributeError(name)
+        if name in LEFT_OUT:
+            raise AttributeError(f"npslim has no {shown}.{name}: {LEFT_OUT[name]}. See {PAGE}.")
+        near = difflib.get_close_matches(name, [n for n in names() if not n.startswith("_")], 3)
+        hint = f" Did you mean {' or '.join(f'{shown}.{n}' for n in near)}?" if near else ""
+        raise AttributeError(f"npslim has no {shown}.{name}.{hint} See {PAGE} for the names it has.")
+
+    return __getattr__
