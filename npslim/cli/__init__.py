@@ -3,10 +3,10 @@
 import argparse
 import sys
 
-from npslim.cli import demo
+from npslim.cli import demo, port, run
 from npslim.errors import OpError
 
-COMMANDS = (demo,)
+COMMANDS = (demo, port, run)
 
 
 def main(argv=None):
