@@ -1,0 +1,144 @@
+"""Write image.{json,npz} beside this file: what TensorFlow's `tf.image` computes from stored inputs.
+
+    python tests/golden/make_image.py
+
+Needs TensorFlow 2, and nothing of npslim. A case is a function by its name, its arguments and its input arrays; stored
+are the result, or the class of the error, and for floating results the gradient by the first input for a stored
+cotangent. Inputs are rounded to a few bits, so that they compress well.
+"""
+
+import itertools
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+tf.disable_v2_behavior()
+RNG = np.random.default_rng(20)
+CASES = []
+
+
+def case(op, *inputs, tag="", gradient=True, unknown=False, **args):
+    """Note a case. unknown: the sizes of the inputs are not known while the graph is defined."""
+    CASES.append({"op": op, "inputs": inputs, "args": args, "tag": tag, "gradient": gradient, "unknown": unknown})
+
+
+def picture(*shape):
+    """Colours in [0, 1], multiples of 1/64."""
+    return (RNG.integers(0, 65, shape) / 64).astype(np.float32)
+
+
+def pixels(*shape, dtype=np.uint8):
+    return RNG.integers(0, min(np.iinfo(dtype).max, 1000) + 1, shape).astype(dtype)
+
+
+def resizing():
+    sizes = [
+        ((4, 5), (7, 3)),
+        ((5, 3), (10, 9)),
+        ((9, 8), (3, 4)),
+        ((6, 7), (1, 5)),
+        ((1, 4), (3, 4)),
+        ((13, 3), (5, 8)),
+    ]
+    for (old, new), method in itertools.product(sizes, ("bilinear", "nearest_neighbor", "bicubic")):
+        for how in ({}, {"align_corners": True}, {"half_pixel_centers": True}):
+            case(f"tf.image.resize_{method}", picture(2, *old, 2), size=new, **how)
+    for (old, new), how in itertools.product(sizes, ({}, {"align_corners": True})):
+        if how and 1 in old:
+            continue  # TensorFlow gives 0 / 0
+        case("tf.image.resize_area", picture(2, *old, 2), size=new, gradient=False, **how)
+    for method in ("bilinear", "nearest_neighbor", "bicubic", "area"):
+        case(f"tf.image.resize_{method}", pixels(1, 5, 4, 3), size=(3, 6), tag="uint8")
+        case(f"tf.image.resize_{method}", picture(1, 5, 4, 3).astype(np.float64), size=(3, 6), tag="float64",
+             gradient=False)  # fmt: skip
+        case(f"tf.image.resize_{method}", picture(1, 5, 4, 3), size=(3, 0), tag="no size")
+        case(f"tf.image.resize_{method}", picture(5, 4, 3), size=(3, 3), tag="rank")
+        case(f"tf.image.resize_{method}", picture(1, 5, 4, 3), size=(3, 3, 3), tag="size of rank")
+    case("tf.image.resize_bilinear", picture(1, 5, 4, 3), size=(3, 3), align_corners=True, half_pixel_centers=True)
+    for method in range(4):
+        case("tf.image.resize_images", picture(2, 5, 4, 3), size=(3, 6), method=method, gradient=method < 3)
+        case("tf.image.resize_images", picture(5, 4, 3), size=(7, 7), method=method, gradient=method < 3, tag="one")
+        case("tf.image.resize_images", pixels(5, 4, 3), size=(7, 7), method=method, tag="uint8")
+        case("tf.image.resize_images", pixels(5, 4, 3), size=(5, 4), method=method, tag="same size")
+        case("tf.image.resize_images", pixels(5, 4, 3), size=(5, 4), method=method, tag="same", unknown=True)
+    for new, unknown in itertools.product([(3, 6), (20, 7), (10, 8), (11, 11)], (False, True)):
+        case("tf.image.resize_images", picture(5, 4, 1), size=new, preserve_aspect_ratio=True, unknown=unknown)
+    case("tf.image.resize_images", picture(5, 4), size=(3, 3), tag="rank")
+    case("tf.image.resize_images", picture(5, 4, 1), size=(3, 3, 3), tag="size of rank")
+    case("tf.image.resize_images", picture(5, 4, 1), size=(3, 3), method=7)
+
+
+def resolve(value):
+    """The function or dtype of TensorFlow that 'tf.image.rot90' or 'tf.uint8' means; anything else as it is."""
+    if not isinstance(value, str) or not value.startswith("tf."):
+        return value
+    for part in value.split(".")[1:]:
+        value = getattr(tf if value is None or isinstance(value, str) else value, part)
+    return value
+
+
+def computed(facts):
+    """(outputs, gradient or None, cotangent or None), or the name of the error's class."""
+    with tf.Graph().as_default():
+        try:
+            inputs = [
+                tf.placeholder(a.dtype, [None] * a.ndim if facts["unknown"] else a.shape) for a in facts["inputs"]
+            ]
+            args = {key: resolve(value) for key, value in facts["args"].items()}
+            outputs = resolve(facts["op"])(*inputs, **args)
+            outputs = list(outputs) if isinstance(outputs, tuple) else [outputs]
+            feeds = dict(zip(inputs, facts["inputs"], strict=True))
+            with tf.Session() as session:
+                values = session.run(outputs, feeds)
+                first = values[0]
+                floating = [i for i, a in enumerate(facts["inputs"]) if a.dtype.kind == "f"][:1]
+                if not facts["gradient"] or not floating or first.dtype.kind != "f":
+                    return values, None, None
+                cotangent = (RNG.integers(-8, 9, first.shape) / 4).astype(first.dtype)
+                slopes = tf.gradients(outputs[0], inputs[floating[0]], tf.constant(cotangent))
+                return values, None if slopes[0] is None else session.run(slopes[0], feeds), cotangent
+        except (ValueError, TypeError, tf.errors.OpError) as error:
+            return type(error).__name__
+
+
+def main():
+    for family in (resizing,):
+        family()
+    arrays, listed, seen = {}, [], {}
+    for facts in CASES:
+        words = [facts["op"].split(".")[-1], facts["tag"].replace(" ", "_")]
+        words += [f"{key}{value}" for key, value in facts["args"].items() if not isinstance(value, list)]
+        name = "-".join(word for word in words if word).replace(" ", "")
+        seen[name] = seen.get(name, 0) + 1
+        name += f"-{seen[name]}" if seen[name] > 1 else ""
+        entry = {"id": name, "op": facts["op"], "args": facts["args"], "unknown": facts["unknown"]}
+
+        def keep(kind, key, array, entry=entry, name=name):
+            arrays[f"{name}/{key}"] = array
+            entry.setdefault(kind, {})[key] = {"key": f"{name}/{key}"}
+
+        for i, array in enumerate(facts["inputs"]):
+            keep("inputs", f"x{i}", array)
+        result = computed(facts)
+        if isinstance(result, str):
+            entry["error"] = result
+        else:
+            outputs, slope, cotangent = result
+            for i, array in enumerate(outputs):
+                keep("outputs", f"y{i}", array)
+            if slope is not None:
+                keep("inputs", "cotangent", cotangent)
+                keep("grads", "x", slope)
+        listed.append(entry)
+    out = Path(__file__).with_name("image")
+    np.savez_compressed(out.with_suffix(".npz"), **arrays)
+    facts = {"tensorflow": tf.__version__, "cases": listed}
+    out.with_suffix(".json").write_text(json.dumps(facts, separators=(",", ":")).replace('},{"id"', '},\n{"id"') + "\n")
+    sys.stdout.write(f"{len(listed)} cases, {sum('error' in entry for entry in listed)} of them errors\n")
+
+
+if __name__ == "__main__":
+    main()
