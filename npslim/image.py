@@ -13,6 +13,19 @@ from npslim.ops.image_codec import (
     encode_jpeg,
     encode_png,
 )
+from npslim.ops.image_place import (
+    central_crop,
+    crop_to_bounding_box,
+    flip_left_right,
+    flip_up_down,
+    pad_to_bounding_box,
+    resize_image_with_crop_or_pad,
+    resize_image_with_pad,
+    resize_with_crop_or_pad,
+    rot90,
+    total_variation,
+    transpose_image,
+)
 from npslim.ops.image_resize import (
     ResizeMethod,
     resize_area,
@@ -23,8 +36,11 @@ from npslim.ops.image_resize import (
 )
 
 __all__ = [
-    "ResizeMethod", "decode_bmp", "decode_gif", "decode_image", "decode_jpeg", "decode_png", "encode_jpeg",
-    "encode_png", "resize_area", "resize_bicubic", "resize_bilinear", "resize_images", "resize_nearest_neighbor",
+    "ResizeMethod", "central_crop", "crop_to_bounding_box", "decode_bmp", "decode_gif", "decode_image",
+    "decode_jpeg", "decode_png", "encode_jpeg", "encode_png", "flip_left_right", "flip_up_down",
+    "pad_to_bounding_box", "resize", "resize_area", "resize_bicubic", "resize_bilinear",
+    "resize_image_with_crop_or_pad", "resize_image_with_pad", "resize_images", "resize_nearest_neighbor",
+    "resize_with_crop_or_pad", "rot90", "total_variation", "transpose", "transpose_image",
 ]  # fmt: skip
 
-resize = resize_images
+resize, transpose = resize_images, transpose_image

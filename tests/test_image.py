@@ -25,9 +25,11 @@ def build(case):
 def test_as_tensorflow(case):
     outputs, feeds = build(case)
     values = slim.Session().run(outputs, feeds)
-    for output, value, right in zip(outputs, values, case.arrays("outputs").values(), strict=True):
+    expected = zip(case.arrays("outputs").values(), case.facts["static"], strict=True)
+    for output, value, (right, static) in zip(outputs, values, expected, strict=True):
         assert value.dtype == right.dtype == output.dtype.as_numpy_dtype
         assert output.shape.is_compatible_with(right.shape)
+        assert output.shape.merge_with(static) == output.shape, "as much is known as in TensorFlow"
         close(value, right)
     for right in case.arrays("grads").values():
         x = next(x for x in feeds if x.dtype.is_floating)
