@@ -70,3 +70,47 @@ def test_a_size_may_be_a_tensor():
 def test_an_unknown_rank_is_refused():
     with pytest.raises(ValueError, match="rank"):
         slim.image.resize_images(slim.placeholder(slim.float32), [2, 2])
+
+
+ADJUSTED = {
+    "adjust_brightness": {"delta": 0.2},
+    "adjust_contrast": {"contrast_factor": 1.4},
+    "adjust_gamma": {"gamma": 1.7},
+    "adjust_hue": {"delta": 0.15},
+    "adjust_saturation": {"saturation_factor": 0.7},
+    "per_image_standardization": {},
+}
+
+
+@pytest.mark.parametrize("name", ADJUSTED)
+def test_slope_of_an_adjustment(name):
+    rng = np.random.default_rng(2)
+    image = rng.permuted(np.tile([0.2, 0.45, 0.75], (2, 4, 5, 1)) + rng.uniform(-0.1, 0.1, (2, 4, 5, 3)), axis=-1)
+    image, along = image.astype(np.float32), rng.normal(size=image.shape).astype(np.float32)
+    x = slim.placeholder(slim.float32, image.shape)
+    y = getattr(slim.image, name)(x, **ADJUSTED[name])
+    weights = rng.normal(size=image.shape).astype(np.float32)
+    (slope,) = slim.gradients(slim.reduce_sum(y * weights), [x])
+    session, step = slim.Session(kernels="reference"), 2e-3
+    ahead, behind = (session.run(y, {x: image + sign * step * along}).astype(np.float64) for sign in (1, -1))
+    measured = ((ahead - behind) * weights).sum() / (2 * step)
+    np.testing.assert_allclose((session.run(slope, {x: image}) * along).sum(), measured, rtol=2e-3)
+
+
+def test_a_picture_of_one_colour_has_a_finite_slope():
+    x = slim.placeholder(slim.float32, [3, 4, 2])
+    (slope,) = slim.gradients(slim.image.per_image_standardization(x), [x])
+    assert np.isfinite(slim.Session().run(slope, {x: np.full((3, 4, 2), 0.5)})).all()
+
+
+def test_equal_pictures_are_alike():
+    x = np.random.default_rng(1).uniform(size=(2, 12, 12, 3)).astype(np.float32)
+    alike, noise = slim.Session().run([slim.image.ssim(x, x, 1.0), slim.image.psnr(x, x, 1.0)])
+    np.testing.assert_allclose(alike, [1, 1], rtol=1e-6)
+    assert (noise == np.inf).all()
+
+
+@pytest.mark.parametrize("dtype", [slim.bool, slim.string, slim.complex64])
+def test_what_is_no_colour_is_refused(dtype):
+    with pytest.raises(TypeError, match="floating or integer"):
+        slim.image.convert_image_dtype(slim.placeholder(slim.float32, [2, 2, 1]), dtype)

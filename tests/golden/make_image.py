@@ -109,6 +109,81 @@ def placing():
          target_width=1)  # fmt: skip
 
 
+def colours(*shape):
+    """Colours of which no two channels of a pixel are equal, and none is 0: no kinks."""
+    return (RNG.permuted(RNG.integers(0, 12, (*shape, 3)) * 5 + [1, 2, 3], axis=-1) / 64).astype(np.float32)
+
+
+def colouring():
+    grey = np.stack([pixels(3, 4)] * 3, axis=-1)
+    dtypes = (np.uint8, np.int16, np.uint16, np.int32, np.int64)
+    wide = np.array([[[-0.5], [0.25], [1.75]]], np.float32)
+    for image in (colours(4, 5), colours(2, 4, 5)):
+        case("tf.image.rgb_to_hsv", image, gradient=False)
+        case("tf.image.hsv_to_rgb", picture(*image.shape))
+        for delta in (0.25, -0.4):
+            case("tf.image.adjust_brightness", image, delta=delta)
+            case("tf.image.adjust_hue", image, delta=delta)
+        for factor in (0.0, 0.5, 1.75):
+            case("tf.image.adjust_contrast", image, contrast_factor=factor)
+            case("tf.image.adjust_saturation", image, saturation_factor=factor)
+            case("tf.image.adjust_gamma", image, gamma=factor, gain=1.5)
+        case("tf.image.per_image_standardization", image)
+        case("tf.image.rgb_to_grayscale", image)
+        case("tf.image.grayscale_to_rgb", image[..., :1])
+    case("tf.image.rgb_to_hsv", (grey / 255).astype(np.float32), tag="grey", gradient=False)
+    case("tf.image.rgb_to_hsv", picture(3, 4, 3) - np.float32(0.5), tag="negative", gradient=False)
+    case("tf.image.adjust_hue", picture(3, 4, 3) - np.float32(0.5), delta=0.3, tag="negative", gradient=False)
+    case("tf.image.adjust_saturation", picture(3, 4, 3) - np.float32(0.5), saturation_factor=0.3, tag="negative",
+         gradient=False)  # fmt: skip
+    for image, tag in ((grey, "grey"), (pixels(5, 4, 3), "uint8"), (pixels(5, 4, 3, dtype=np.uint16), "uint16"),
+                       (picture(5, 4, 3).astype(np.float64), "float64"),
+                       (picture(5, 4, 3).astype(np.float16), "float16")):  # fmt: skip
+        args = {"tag": tag, "gradient": False}
+        case("tf.image.adjust_brightness", image, delta=0.3, **args)
+        if tag != "float16":  # TensorFlow has no kernels
+            case("tf.image.adjust_contrast", image, contrast_factor=1.6, **args)
+            case("tf.image.adjust_hue", image, delta=0.3, **args)
+            case("tf.image.adjust_saturation", image, saturation_factor=0.6, **args)
+        case("tf.image.adjust_gamma", image, gamma=2.0, **args)
+        case("tf.image.per_image_standardization", image, **args)
+        case("tf.image.rgb_to_grayscale", image, **args)
+        if tag != "uint16":  # nor here
+            case("tf.image.grayscale_to_rgb", image[..., :1], **args)
+    case("tf.image.per_image_standardization", np.full((3, 4, 2), 0.5, np.float32), tag="one colour", gradient=False)
+    case("tf.image.per_image_standardization", np.full((3, 4, 2), 7, np.uint8), tag="one colour")
+    for dtype in dtypes:
+        for other in (*dtypes, np.float32):
+            for saturate in (False, True):
+                case("tf.image.convert_image_dtype", pixels(1, 4, 1, dtype=dtype), dtype=f"tf.{np.dtype(other)}",
+                     saturate=saturate, tag=np.dtype(dtype).name)  # fmt: skip
+        if np.dtype(dtype).itemsize < 4:  # the others overflow at 1.0
+            case("tf.image.convert_image_dtype", picture(1, 7, 1), dtype=f"tf.{np.dtype(dtype)}")
+        if dtype != np.int64:  # the same, even saturated
+            case("tf.image.convert_image_dtype", wide, dtype=f"tf.{np.dtype(dtype)}", saturate=True, tag="wide")
+    for dtype in ("float16", "float64", "float32"):
+        case("tf.image.convert_image_dtype", picture(1, 7, 1), dtype=f"tf.{dtype}")
+    for make, most in ((picture, 1.0), (pixels, 255)):
+        image, other = make(2, 12, 13, 2), make(2, 12, 13, 2)
+        image = image, (image * 0.75 + other * 0.25).astype(image.dtype)
+        case("tf.image.psnr", *image, max_val=most)
+        case("tf.image.ssim", *image, max_val=most)
+        case("tf.image.ssim", *image, max_val=most, filter_size=7, filter_sigma=1.1, k1=0.02, k2=0.05)
+    case("tf.image.ssim", picture(1, 8, 12, 1), picture(1, 8, 12, 1), max_val=1.0, tag="small")
+    case("tf.image.psnr", picture(1, 8, 12, 1), picture(1, 8, 11, 1), max_val=1.0, tag="sizes")
+    for one in ("rgb_to_hsv", "hsv_to_rgb", "rgb_to_grayscale", "grayscale_to_rgb"):
+        case(f"tf.image.{one}", picture(3, 4, 2), tag="channels")
+    for one in ("rgb_to_hsv", "hsv_to_rgb"):
+        case(f"tf.image.{one}", pixels(3, 4, 3), tag="uint8")
+    case("tf.image.adjust_hue", picture(3, 4, 2), delta=0.5, tag="channels")
+    case("tf.image.adjust_hue", picture(4, 3), delta=0.5, tag="rank")
+    case("tf.image.adjust_hue", picture(3, 4, 3), delta=1.5, tag="far")
+    case("tf.image.adjust_saturation", picture(3, 4, 2), saturation_factor=0.5, tag="channels")
+    case("tf.image.adjust_contrast", picture(3, 4), contrast_factor=0.5, tag="rank")
+    case("tf.image.adjust_gamma", picture(3, 4, 1), gamma=-1.0)
+    case("tf.image.per_image_standardization", picture(3, 4), tag="rank")
+
+
 def resolve(value):
     """The function or dtype of TensorFlow that 'tf.image.rot90' or 'tf.uint8' means; anything else as it is."""
     if not isinstance(value, str) or not value.startswith("tf."):
@@ -137,14 +212,17 @@ def computed(facts):
                 if not facts["gradient"] or not floating or first.dtype.kind != "f":
                     return static, values, None, None
                 cotangent = (RNG.integers(-8, 9, first.shape) / 4).astype(first.dtype)
-                slopes = tf.gradients(outputs[0], inputs[floating[0]], tf.constant(cotangent))
-                return static, values, None if slopes[0] is None else session.run(slopes[0], feeds), cotangent
+                try:
+                    (slope,) = tf.gradients(outputs[0], inputs[floating[0]], tf.constant(cotangent))
+                except LookupError:  # TensorFlow has no gradient for it
+                    slope = None
+                return static, values, None if slope is None else session.run(slope, feeds), cotangent
         except (ValueError, TypeError, tf.errors.OpError) as error:
             return type(error).__name__
 
 
 def main():
-    for family in (resizing, placing):
+    for family in (resizing, placing, colouring):
         family()
     arrays, listed, seen = {}, [], {}
     for facts in CASES:
