@@ -14,9 +14,9 @@ def test_list_is_complete():
     modules = {name for name in slim.__all__ if inspect.ismodule(getattr(slim, name))}
     assert set(slim.__all__) - modules == set(PUBLIC)
     assert modules == {
-        "data", "data_decoder", "data_provider", "dataset", "dataset_data_provider", "doctor", "evaluation", "layers",
-        "learning", "losses", "metrics", "model_analyzer", "nets", "parallel_reader", "prefetch_queue", "queues",
-        "summaries", "tfexample_decoder", "training",
+        "data", "data_decoder", "data_provider", "dataset", "dataset_data_provider", "doctor", "evaluation",
+        "image", "layers", "learning", "losses", "metrics", "model_analyzer", "nets", "parallel_reader",
+        "prefetch_queue", "queues", "summaries", "tfexample_decoder", "training",
     }  # fmt: skip
 
 
