@@ -21,6 +21,7 @@ TABLE = """
 3  session | autograd then autograd.check
 4  variables initializers regularizers moving_averages schedules functional
 5  layers losses metrics optimizers tf_summary summaries events queues data checkpoint tf_checkpoint progress curves
+5  rnn_cell rnn
 6  model_analyzer doctor hooks then monitored then learning evaluation nets then training
 7  __init__ tf cli then __main__
 """
