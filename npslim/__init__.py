@@ -16,6 +16,7 @@ from npslim import (
     model_analyzer,
     nets,
     queues,
+    rnn_cell,
     summaries,
     training,
 )
@@ -48,6 +49,7 @@ from npslim.dtypes import (
     uint64,
 )
 from npslim.dtypes import bool_ as bool
+from npslim.functional import foldl, foldr, map_fn, scan
 from npslim.graph import (
     Graph,
     GraphKeys,
@@ -156,7 +158,7 @@ from npslim.model_analyzer import summary
 from npslim.moving_averages import ExponentialMovingAverage
 from npslim.op import REGISTRY, constant_value, convert_to_tensor, op
 from npslim.ops.activation import elu, leaky_relu, relu, relu6, selu, sigmoid, softplus, softsign
-from npslim.ops.arrange import reverse, tile
+from npslim.ops.arrange import reverse, reverse_sequence, tile
 from npslim.ops.control import case, cond, while_loop
 from npslim.ops.counting import unique
 from npslim.ops.create import constant, eye, fill, linspace, one_hot, ones, zeros
@@ -291,6 +293,7 @@ from npslim.optimizers import (
     ProximalGradientDescentOptimizer,
     RMSPropOptimizer,
 )
+from npslim.rnn import bidirectional_dynamic_rnn, dynamic_rnn, static_bidirectional_rnn, static_rnn
 from npslim.schedules import (
     cosine_decay,
     cosine_decay_restarts,
@@ -364,22 +367,23 @@ __all__ = [
     "add_to_collections", "apply_regularization", "arg_scope", "arg_scope_func_key", "arg_scoped_arguments",
     "argmax", "argmin", "as_dtype", "assert_global_step", "assert_or_get_global_step", "assign", "assign_add",
     "assign_from_checkpoint", "assign_from_checkpoint_fn", "assign_from_values", "assign_from_values_fn",
-    "assign_sub", "avg_pool2d", "avg_pool3d", "batch_norm", "bias_add", "bool", "boolean_mask", "bucketize",
-    "case", "cast", "ceil", "check_gradients", "check_numerics", "clip_by_average_norm", "clip_by_global_norm",
-    "clip_by_norm", "clip_by_value", "colocate_with", "complex128", "complex64", "concat", "cond", "constant",
-    "constant_initializer", "constant_value", "control_dependencies", "conv1d", "conv2d", "conv2d_in_plane",
-    "conv2d_transpose", "conv3d", "conv3d_transpose", "convert_to_tensor", "convolution", "convolution1d",
-    "convolution2d", "convolution2d_in_plane", "convolution2d_transpose", "convolution3d",
-    "convolution3d_transpose", "cos", "cosh", "cosine_decay", "cosine_decay_restarts", "count_nonzero",
-    "create_global_step", "cumsum", "current_arg_scope", "data", "data_decoder", "data_provider", "dataset",
-    "dataset_data_provider", "dense_to_sparse", "device", "divide", "doctor", "dropout", "elu",
-    "embed_sequence", "equal", "erf", "evaluation", "exp", "expand_dims", "expm1", "exponential_decay", "eye",
-    "fill", "filter_variables", "flatten", "float16", "float32", "float64", "floor", "fully_connected",
-    "gather", "gather_nd", "gdn", "get_collection", "get_collection_ref", "get_default_graph",
-    "get_default_session", "get_global_step", "get_local_variables", "get_model_variables",
-    "get_or_create_global_step", "get_trainable_variables", "get_unique_variable", "get_variable",
-    "get_variable_full_name", "get_variable_scope", "get_variables", "get_variables_by_name",
-    "get_variables_by_suffix", "get_variables_to_restore", "global_norm", "global_variable", "global_variables",
+    "assign_sub", "avg_pool2d", "avg_pool3d", "batch_norm", "bias_add", "bidirectional_dynamic_rnn", "bool",
+    "boolean_mask", "bucketize", "case", "cast", "ceil", "check_gradients", "check_numerics",
+    "clip_by_average_norm", "clip_by_global_norm", "clip_by_norm", "clip_by_value", "colocate_with",
+    "complex128", "complex64", "concat", "cond", "constant", "constant_initializer", "constant_value",
+    "control_dependencies", "conv1d", "conv2d", "conv2d_in_plane", "conv2d_transpose", "conv3d",
+    "conv3d_transpose", "convert_to_tensor", "convolution", "convolution1d", "convolution2d",
+    "convolution2d_in_plane", "convolution2d_transpose", "convolution3d", "convolution3d_transpose", "cos",
+    "cosh", "cosine_decay", "cosine_decay_restarts", "count_nonzero", "create_global_step", "cumsum",
+    "current_arg_scope", "data", "data_decoder", "data_provider", "dataset", "dataset_data_provider",
+    "dense_to_sparse", "device", "divide", "doctor", "dropout", "dynamic_rnn", "elu", "embed_sequence", "equal",
+    "erf", "evaluation", "exp", "expand_dims", "expm1", "exponential_decay", "eye", "fill", "filter_variables",
+    "flatten", "float16", "float32", "float64", "floor", "foldl", "foldr", "fully_connected", "gather",
+    "gather_nd", "gdn", "get_collection", "get_collection_ref", "get_default_graph", "get_default_session",
+    "get_global_step", "get_local_variables", "get_model_variables", "get_or_create_global_step",
+    "get_trainable_variables", "get_unique_variable", "get_variable", "get_variable_full_name",
+    "get_variable_scope", "get_variables", "get_variables_by_name", "get_variables_by_suffix",
+    "get_variables_to_restore", "global_norm", "global_variable", "global_variables",
     "global_variables_initializer", "glorot_normal_initializer", "glorot_uniform_initializer", "gradients",
     "greater", "greater_equal", "group", "group_norm", "has_arg_scope", "identity", "identity_initializer", "image",
     "images_to_sequence", "in_top_k", "instance_norm", "int16", "int32", "int64", "int8", "inverse_time_decay",
@@ -388,22 +392,23 @@ __all__ = [
     "legacy_fully_connected", "legacy_linear", "legacy_relu", "less", "less_equal", "linear",
     "linear_cosine_decay", "linspace", "local_response_normalization", "local_variable", "local_variables",
     "local_variables_initializer", "log", "log1p", "log_softmax", "logical_and", "logical_not", "logical_or",
-    "logical_xor", "losses", "matmul", "max_pool2d", "max_pool3d", "maximum", "maxout", "metrics", "minimum",
-    "mod", "model_analyzer", "model_variable", "model_variables", "moments", "multinomial", "multiply",
-    "name_scope", "natural_exp_decay", "negative", "nets", "no_op", "noisy_linear_cosine_decay", "not_equal",
-    "one_hot", "one_hot_encoding", "ones", "ones_initializer", "ones_like", "op", "optimize_loss",
+    "logical_xor", "losses", "map_fn", "matmul", "max_pool2d", "max_pool3d", "maximum", "maxout", "metrics",
+    "minimum", "mod", "model_analyzer", "model_variable", "model_variables", "moments", "multinomial",
+    "multiply", "name_scope", "natural_exp_decay", "negative", "nets", "no_op", "noisy_linear_cosine_decay",
+    "not_equal", "one_hot", "one_hot_encoding", "ones", "ones_initializer", "ones_like", "op", "optimize_loss",
     "orthogonal_initializer", "pad", "parallel_reader", "piecewise_constant", "placeholder",
     "placeholder_with_default", "poincare_normalize", "polynomial_decay", "pool", "pow", "prefetch_queue",
     "py_func", "queues", "random_normal", "random_normal_initializer", "random_shuffle", "random_uniform",
     "random_uniform_initializer", "range", "rank", "reciprocal", "recompute_grad", "reduce_all", "reduce_any",
     "reduce_logsumexp", "reduce_max", "reduce_mean", "reduce_min", "reduce_prod", "reduce_sum", "relu", "relu6",
     "repeat", "report_uninitialized_variables", "reset_default_graph", "reshape", "rev_block", "reverse",
-    "round", "rsqrt", "safe_embedding_lookup_sparse", "scale_gradient", "scatter_add", "scatter_nd",
-    "scatter_sub", "scatter_update", "segment_max", "segment_mean", "segment_min", "segment_sum", "selu",
-    "separable_conv2d", "separable_convolution2d", "sequence_to_images", "set_random_seed", "shape", "sigmoid",
-    "sigmoid_cross_entropy_with_logits", "sign", "sin", "sinh", "size", "slice", "softmax",
-    "softmax_cross_entropy_with_logits", "softplus", "softsign", "sparse_softmax_cross_entropy_with_logits",
-    "spatial_softmax", "split", "sqrt", "square", "squared_difference", "squeeze", "stack", "stop_gradient",
+    "reverse_sequence", "rnn_cell", "round", "rsqrt", "safe_embedding_lookup_sparse", "scale_gradient", "scan",
+    "scatter_add", "scatter_nd", "scatter_sub", "scatter_update", "segment_max", "segment_mean", "segment_min",
+    "segment_sum", "selu", "separable_conv2d", "separable_convolution2d", "sequence_to_images",
+    "set_random_seed", "shape", "sigmoid", "sigmoid_cross_entropy_with_logits", "sign", "sin", "sinh", "size",
+    "slice", "softmax", "softmax_cross_entropy_with_logits", "softplus", "softsign",
+    "sparse_softmax_cross_entropy_with_logits", "spatial_softmax", "split", "sqrt", "square",
+    "squared_difference", "squeeze", "stack", "static_bidirectional_rnn", "static_rnn", "stop_gradient",
     "strided_slice", "string", "subtract", "sum_regularizer", "summaries", "summarize_activation",
     "summarize_activations", "summarize_biases", "summarize_collection", "summarize_tensor",
     "summarize_tensors", "summarize_variables", "summarize_weights", "summary", "tan", "tanh", "tensordot",

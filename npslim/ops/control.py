@@ -18,7 +18,7 @@ from npslim.ops.shape import identity, zeros_like
 from npslim.spec import Spec, TensorShape, as_shape, show_shape
 
 differentiate = None  # autograd/reverse.py, which stands above this file, puts its `gradients` here
-_TAPE = Spec((), np.dtype(object))
+TAPE = Spec((), np.dtype(object))
 
 
 class Branch(Graph):
@@ -192,14 +192,14 @@ def _(*inputs, sides, tapes):
             return Spec(None, a.dtype)
         return Spec(tuple(m if m == n else None for m, n in zip(a.shape, b.shape, strict=True)), a.dtype)
 
-    return (*(either(a.spec, b.spec) for a, b in zip(sides[0].outputs, sides[1].outputs, strict=True)), _TAPE)
+    return (*(either(a.spec, b.spec) for a, b in zip(sides[0].outputs, sides[1].outputs, strict=True)), TAPE)
 
 
 @choose.vjp
 def _(gs, ys, *inputs, sides, tapes):
     pred, earlier, captured = inputs[0], inputs[1 : 1 + tapes], inputs[1 + tapes :]
     outputs = [i for i, y in enumerate(ys[:-1]) if y.spec.dtype.kind in "fc"]
-    floats = [i for i, x in enumerate(captured) if _has_gradient(x)]
+    floats = [i for i, x in enumerate(captured) if has_gradient(x)]
     backward = tuple(
         side.backward([side.outputs[i] for i in outputs], [side.inner[i] for i in floats]) for side in sides
     )
@@ -211,7 +211,8 @@ def _(gs, ys, *inputs, sides, tapes):
     return [None] * (1 + tapes) + [by_place.get(i) for i in range(len(captured))]
 
 
-def _has_gradient(x):
+def has_gradient(x):
+    """True for a captured tensor that a gradient may reach: floating, and no variable's state."""
     return x.spec.dtype.kind in "fc" and x.op.op.name != "variable" and not _stands_for_state(x)
 
 
@@ -341,14 +342,14 @@ def loop(*inputs, test, body, count, taped, run=None):
 
 @loop.shape
 def _(*inputs, body, count):
-    return (*(Spec(x.spec.shape, x.spec.dtype) for x in body.inner[:count]), _TAPE)
+    return (*(Spec(x.spec.shape, x.spec.dtype) for x in body.inner[:count]), TAPE)
 
 
 @loop.vjp
 def _(gs, ys, *inputs, body, count, taped):
     taped.on = True  # from now on, runs keep what the way back needs
     variables = [i for i in range(count) if ys[i].spec.dtype.kind in "fc"]
-    captured = [i for i in range(count, len(inputs)) if _has_gradient(inputs[i])]
+    captured = [i for i in range(count, len(inputs)) if has_gradient(inputs[i])]
     wanted = variables + captured
     backward = body.backward([body.outputs[i] for i in variables], [body.inner[i] for i in wanted])
     found = loop_grad(
@@ -419,7 +420,7 @@ def while_loop(
         test_branch, test_inner, test_result = trace("cond", lambda xs: cond(*packed(structure, xs)), outer, specs)
         body_branch, body_inner, body_result = trace("body", lambda xs: body(*packed(structure, xs)), outer, specs)
         _check_test(test_result)
-        _check_turn(first, specs, flat(_like_structure(body_result, structure)))
+        check_turn(first, specs, flat(_like_structure(body_result, structure)))
         captured = list(dict.fromkeys([*test_branch.captured, *body_branch.captured]))
         test, turn = (
             Side(b, [*inner, *(b.adopt(x) for x in captured)], flat(result))
@@ -495,7 +496,8 @@ def _check_test(result):
         )
 
 
-def _check_turn(first, specs, results):
+def check_turn(first, specs, results):
+    """Raises DTypeError or ShapeError where the body's `results` cannot be the loop variables of the next turn."""
     for x, spec, y in zip(first, specs, results, strict=True):
         if y.spec.dtype != spec.dtype:
             raise DTypeError(
