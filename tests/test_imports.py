@@ -15,12 +15,13 @@ import pytest
 # Level, then its modules and packages from low to high. `a then b`: b may import a. `a | b`: neither imports the other.
 # Plain neighbours may import each other as long as there is no cycle, and so may the files of one package.
 TABLE = """
-0  errors log crc32c wire then backend dtypes spec then _io then hdf5 then checkpoint_files
+0  errors log crc32c wire then proto then backend dtypes spec then _io then hdf5 then checkpoint_files
 1  graph then op | scopes
 2  ops then plan then fast
 3  session | autograd then autograd.check
 4  variables initializers regularizers moving_averages schedules
-5  layers losses metrics optimizers tf_summary summaries events queues data checkpoint tf_checkpoint progress curves
+5  layers losses metrics optimizers tf_summary summaries events queues data checkpoint tf_checkpoint graph_def progress
+5  curves
 6  model_analyzer doctor hooks then monitored then learning evaluation nets then training
 7  __init__ tf cli then __main__
 """
