@@ -77,7 +77,7 @@ def shapes(rng):
         tf.space_to_depth(tf.reshape(x, [-1, 2, 2, 6]), 2), tf.depth_to_space(tf.reshape(x, [-1, 1, 1, 24]), 2),
         tf.space_to_batch_nd(tf.reshape(x, [-1, 4, 2, 3]), [2, 2], [[1, 1], [0, 0]]),
         tf.scatter_nd([[0], [2]], n[:2], [4]),
-        tf.reverse_sequence(x, tf.fill([size[0]], 3), seq_axis=1), tf.linspace(0.0, 1.0, 5),
+        tf.raw_ops.LinSpace(start=1.0, stop=2.0, num=4), tf.linspace(0.0, 1.0, 5),
         tf.batch_to_space_nd(tf.reshape(tf.tile(x, [2, 1, 1]), [4, -1, 2, 3]), [2, 2], [[1, 0], [0, 1]]),
         tf.invert_permutation([2, 0, 1]), tf.eye(3), tf.matrix_diag(x[0, 0]), tf.matrix_diag_part(x[0]),
     ]  # fmt: skip
