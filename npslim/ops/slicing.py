@@ -330,6 +330,12 @@ def strided_slice(
     name=None,
 ):  # fmt: skip
     """TensorFlow's form of `x[begin:end:strides]`: bit i of a mask speaks of place i of the index."""
+    key = key_of(begin, end, strides, begin_mask, end_mask, ellipsis_mask, new_axis_mask, shrink_axis_mask)
+    return get_item(input_, key, name=name or "StridedSlice")
+
+
+def key_of(begin, end, strides, begin_mask, end_mask, ellipsis_mask, new_axis_mask, shrink_axis_mask):
+    """The index, as Python would write it, that three lists or tensors and five masks mean."""
     begin, end = (unstack(part) if is_tensor(part) else part for part in (begin, end))
     strides = [1] * len(begin) if strides is None else unstack(strides) if is_tensor(strides) else strides
     key = []
@@ -343,4 +349,4 @@ def strided_slice(
             key.append(b)
         else:
             key.append(slice(None if begin_mask & bit else b, None if end_mask & bit else e, s))
-    return get_item(input_, tuple(key), name=name or "StridedSlice")
+    return tuple(key)

@@ -1,0 +1,1 @@
+"""TensorFlow's files of graphs: GraphDef (frozen graphs, .pb) and MetaGraphDef (.meta), without TensorFlow."""

@@ -1,0 +1,229 @@
+"""From a GraphDef to nodes of an npslim graph, with TensorFlow's names.
+
+before: conditions.py   next: meta.py
+"""
+
+import heapq
+
+from npslim.errors import ArgumentTypeError, DataLossError, InvalidArgumentError, OpError, UnimplementedError
+from npslim.graph import Node, Tensor, control_dependencies, get_default_graph
+from npslim.graph_def import arrays, gradients, network, variables  # noqa: F401 - they fill the table of converters
+from npslim.graph_def.conditions import ORDERLY, Conditions
+from npslim.graph_def.messages import GraphDef
+from npslim.graph_def.source import CONVERTERS, Source
+from npslim.log import logger
+from npslim.op import as_tensor
+
+SAVING = {
+    "Save",
+    "SaveV2",
+    "SaveSlices",
+    "Restore",
+    "RestoreV2",
+    "RestoreSlice",
+    "ShardedFilename",
+    "ShardedFilespec",
+    "MergeV2Checkpoints",
+}  # fmt: skip - a Saver of npslim does what these did
+_SHOWN = 20
+
+
+def import_graph_def(graph_def, input_map=None, return_elements=None, name=None, op_dict=None, producer_op_list=None):
+    """Define the nodes of a GraphDef in the default graph, under the scope `name` ("import" unless given, "" for none).
+
+    input_map: {tensor's name in `graph_def`: tensor to take in its place}. return_elements: names of nodes and tensors
+    in `graph_def`; they come back as a list of nodes and tensors, else None. The nodes that save and restore are left
+    out. Functions and loops are not read; of a condition both sides are computed. Random numbers are others than
+    TensorFlow's. Raises UnimplementedError for ops that npslim lacks, with a list of them, before anything is defined;
+    InvalidArgumentError (a ValueError) for a graph that is not sound and for names that it does not have.
+    Source: tf.import_graph_def of TensorFlow 1.15.
+    """
+    if not isinstance(graph_def, GraphDef):
+        raise ArgumentTypeError("graph_def must be a GraphDef.", expected="GraphDef", got=type(graph_def).__name__)
+    made = Importer(graph_def, input_map, name).run()
+    return None if return_elements is None else [made.element(found) for found in return_elements]
+
+
+class Importer:
+    """One import: the nodes of a GraphDef by name, and what has become of them."""
+
+    def __init__(self, graph_def, input_map=None, name=None, clear_devices=False, skip_unsupported=False):
+        self.graph = get_default_graph()
+        self.clear_devices = clear_devices
+        self.node_defs = {}
+        for node_def in graph_def.node:
+            if self.node_defs.setdefault(node_def.name, node_def) is not node_def:
+                raise InvalidArgumentError("Two nodes have one name.", expected="different names", got=node_def.name)
+        self.sources = {key: [parsed(i) for i in node_def.input] for key, node_def in self.node_defs.items()}
+        self.order = self._order()
+        self.map = self._map(input_map or {})
+        self.left_out = self._left_out(skip_unsupported)
+        self.conditions = Conditions()
+        self.outputs = {}
+        self.nodes = {}
+        self.prefix = name
+
+    # ---- before anything is defined
+
+    def _order(self):
+        """The names, inputs first; otherwise in the order of the file. Raises InvalidArgumentError for a circle."""
+        place = {key: i for i, key in enumerate(self.node_defs)}
+        keys = list(self.node_defs)
+        consumers, missing = {}, {}
+        for key, sources in self.sources.items():
+            needed = {source for source, _ in sources}
+            for source in needed:
+                if source not in place:
+                    raise InvalidArgumentError(
+                        f"The input of {key} is not in the graph.", expected="the name of a node", got=source
+                    )
+                consumers.setdefault(source, []).append(key)
+            missing[key] = len(needed)
+        ready = [place[key] for key, count in missing.items() if not count]
+        heapq.heapify(ready)
+        order = []
+        while ready:
+            key = keys[heapq.heappop(ready)]
+            order.append(key)
+            for consumer in consumers.get(key, ()):
+                missing[consumer] -= 1
+                if not missing[consumer]:
+                    heapq.heappush(ready, place[consumer])
+        if len(order) < len(keys):
+            circle = sorted(key for key, count in missing.items() if count)
+            kind, hint = InvalidArgumentError, None
+            if any(self.node_defs[key].op == "NextIteration" for key in circle):
+                kind, hint = UnimplementedError, "a while loop of TensorFlow 1: define it again with while_loop"
+            raise kind("Nodes depend on each other in a circle.", expected="an order", got=circle[:_SHOWN], hint=hint)
+        return order
+
+    def _map(self, input_map):
+        """{(name, output): tensor} from what the caller gives. Raises InvalidArgumentError for names without a node."""
+        found, unknown = {}, []
+        for key, value in input_map.items():
+            source = parsed(key)
+            if source[0] not in self.node_defs:
+                unknown.append(key)
+            elif source[1] is None:
+                found[source] = self.graph.as_graph_element(value)
+            else:
+                found[source] = as_tensor(value)
+        if unknown:
+            raise InvalidArgumentError(
+                "Attempted to map inputs that were not found in graph_def.", expected="names of nodes", got=unknown
+            )
+        return found
+
+    def _left_out(self, skip_unsupported):
+        """The names of nodes that are not imported. Raises UnimplementedError for ops that npslim lacks."""
+        unknown, saving, left_out = {}, set(), set()
+        for key in self.order:
+            op = self.node_defs[key].op
+            sources = {source for source, index in self.sources[key] if (source, index) not in self.map}
+            if op in SAVING or sources & saving:
+                saving.add(key)
+            elif op not in CONVERTERS and op not in ORDERLY:
+                unknown.setdefault(op, []).append(key)
+            if key in saving or op in unknown or sources & left_out:
+                left_out.add(key)
+        if unknown and not skip_unsupported:
+            rows = [f"{op}: {len(keys)}, the first is {keys[0]!r}" for op, keys in sorted(unknown.items())]
+            raise UnimplementedError(
+                f"npslim cannot import {sum(map(len, unknown.values()))} nodes of this graph.",
+                expected="ops that npslim has", got="\n".join(rows),
+            )  # fmt: skip
+        if left_out:
+            logger.info("%d nodes are left out of the import, such as %s", len(left_out), sorted(left_out)[0])
+        return left_out
+
+    # ---- defining
+
+    def run(self):
+        """Define the nodes; returns this."""
+        graph = self.graph
+        name = "import" if self.prefix is None else self.prefix
+        with graph.name_scope(name or None) as scope, graph.control_dependencies(None):
+            self.prefix = scope
+            names = {key: self._reserved(key) for key in self.order if key not in self.left_out}
+            with graph.name_scope(None):
+                for key, full_name in names.items():
+                    self._define(key, full_name)
+        return self
+
+    def _reserved(self, key):
+        """The unique name for the node `key`, so that no part of another node takes it."""
+        if not key or key.endswith("/"):
+            raise InvalidArgumentError("This is not a valid name for a node.", expected="letters", got=repr(key))
+        return self.graph.node_name(key)
+
+    def _define(self, key, full_name):
+        node_def = self.node_defs[key]
+        try:
+            controls = [source for source in self.sources[key] if source[1] is None]
+            sources = [source for source in self.sources[key] if source[1] is not None]
+            n = Source(self.graph, node_def, full_name, [self._output(*source) for source in sources])
+            convert = CONVERTERS.get(node_def.op)
+            device = "" if self.clear_devices else node_def.device
+            with self.graph.device(device), control_dependencies([self._node(source) for source in controls]):
+                found = self.conditions.convert(n, convert, sources, [source for source, _ in controls])
+            unread = list(n.unread()) if node_def.op not in ORDERLY else []
+            if unread:
+                raise UnimplementedError(
+                    "Attributes are not known to npslim.", expected="the op's known attributes", got=unread
+                )
+            self.nodes[key] = self.graph.get_operation_by_name(full_name)
+        except OpError as error:
+            raise _located(error, node_def) from None
+        except (ArithmeticError, LookupError, TypeError, ValueError, MemoryError) as error:
+            message = f"{type(error).__name__}: {error}"
+            raise _located(DataLossError("The node makes no sense.", got=message), node_def) from error
+        self.outputs[key] = (
+            [] if isinstance(found, Node) else list(found) if isinstance(found, tuple | list) else [found]
+        )
+
+    def _node(self, source):
+        return self.map.get(source) or self.nodes[source[0]]
+
+    def _output(self, key, index):
+        """The tensor that output `index` of the node `key` has become. Raises InvalidArgumentError."""
+        if (key, index) in self.map:
+            return self.map[key, index]
+        outputs = self.outputs[key]
+        if index >= len(outputs):
+            raise InvalidArgumentError(f"{key} has no output {index}.", expected=f"< {len(outputs)}", got=index)
+        if not isinstance(outputs[index], Tensor):
+            with self.graph.name_scope(None), self.graph.control_dependencies(None):
+                outputs[index] = outputs[index]()
+        return outputs[index]
+
+    # ---- after it
+
+    def element(self, name):
+        """The node or tensor that has `name` in the GraphDef. Raises InvalidArgumentError."""
+        is_tensor = ":" in name
+        key, index = parsed(name)
+        if key in self.left_out:
+            raise InvalidArgumentError(f"The node {key!r} was left out of the import.", got=self.node_defs[key].op)
+        if key not in self.nodes:
+            raise InvalidArgumentError(f"Requested return_element {name!r} not found in graph_def.", got=name)
+        return self._output(key, index) if is_tensor else self.nodes[key]
+
+
+def parsed(text):
+    """(name, output) of "name", "name:1", or (name, None) of a control input "^name". Raises InvalidArgumentError."""
+    if text.startswith("^"):
+        return text[1:], None
+    name, colon, index = text.rpartition(":")
+    if not colon:
+        return text, 0
+    if not (index.isascii() and index.isdigit()):
+        raise InvalidArgumentError("This is not a tensor's name.", expected="'node:0'", got=text)
+    return name, int(index)
+
+
+def _located(error, node_def):
+    """`error`, its message beginning with the node at fault."""
+    made = type(error)("")
+    made.message = f"{node_def.name!r} ({node_def.op}) of the graph that is imported: {error.message}"
+    made.args = (made.message,)
+    return made
