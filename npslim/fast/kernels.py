@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from npslim.fast import winograd
 from npslim.fast.conv import Slide, correlate, correlate_filter, correlate_input
 from npslim.ops.windows import sliding
 from npslim.spec import is_full
@@ -66,46 +67,84 @@ def matmul(arena, a, b, *, transpose_a=False, transpose_b=False):
 # ---- convolutions
 
 
-def _slide(shape, kernel, attrs):
-    """(how windows slide, as both modules say it); None for dilated windows."""
-    found = sliding(kernel, attrs["strides"], attrs["padding"], attrs.get("data_format"), attrs.get("dilations", 1))
-    if found.dilations != (1, 1):
-        return None
-    first = tuple(before for before, _ in found.pads(found.split(shape)[1]))
-    return found, Slide(found.kernel, found.strides, first)
+def algorithm(kernel, strides, c, o, by_filter=False):
+    """What is quickest for a convolution of `c` channels to `o`, by what `bench/convolutions.py` measures."""
+    if kernel == (1, 1) and strides == (1, 1):
+        return "product"
+    if kernel == (3, 3) and strides == (1, 1) and min(c, o) >= 64 and (by_filter or c * o >= 8192):
+        return "winograd"
+    return "windows"
+
+
+class _Convolution:
+    """The attributes of a convolution for one shape of input and filter; its arrays have their channels last."""
+
+    def __init__(self, shape, w, attrs, by_filter=False):
+        given = sliding(w[:2], attrs["strides"], attrs["padding"], attrs.get("data_format"), attrs.get("dilations", 1))
+        n, sizes, c = given.split(shape)
+        pads = given.pads(sizes)
+        self.given, self.dilated = given, given.dilations != (1, 1)
+        self.slide = Slide(given.kernel, given.strides, tuple(before for before, _ in pads))
+        self.output = given.join(n, given.output_sizes(sizes), w[3])
+        self.algorithm = algorithm(given.kernel, given.strides, c, w[3], by_filter)
+        if self.algorithm == "product" and (any(map(any, pads)) or given.channels_first):
+            self.algorithm = "windows"
+
+    def last(self, x):
+        return self.given.channels_last(x)
+
+
+def rows(x):
+    """`x` as a matrix, one row for each place."""
+    return x.reshape(-1, x.shape[-1])
 
 
 def conv2d(arena, x, w, **attrs):
     """`ops.conv.conv2d`."""
-    slides = _slide(x.shape, w.shape[:2], attrs)
-    if slides is None:
+    conv = _Convolution(x.shape, w.shape, attrs)
+    if conv.dilated:
         return None
-    given, slide = slides
-    n, sizes, _ = given.split(x.shape)
-    y = _take(arena, given.join(n, given.output_sizes(sizes), w.shape[3]), x.dtype)
-    correlate(given.channels_last(x), w, given.channels_last(y), slide)
+    y = _take(arena, conv.output, x.dtype)
+    x, out = conv.last(x), conv.last(y)
+    if conv.algorithm == "product":
+        np.matmul(rows(x), w[0, 0], out=rows(out))
+    elif conv.algorithm == "winograd":
+        winograd.correlate(x, w, out, conv.slide.first)
+    else:
+        correlate(x, w, out, conv.slide)
     return y
 
 
 def conv2d_backprop_input(arena, like, w, g, **attrs):
     """`ops.conv.conv2d_backprop_input`."""
-    slides = _slide(like.shape, w.shape[:2], attrs)
-    if slides is None:
+    conv = _Convolution(like.shape, w.shape, attrs)
+    if conv.dilated:
         return None
-    given, slide = slides
     x = _take(arena, like.shape, g.dtype)
-    correlate_input(given.channels_last(g), w, given.channels_last(x), slide)
+    g, out = conv.last(g), conv.last(x)
+    if conv.algorithm == "product":
+        np.matmul(rows(g), w[0, 0].T, out=rows(out))
+    elif conv.algorithm == "winograd":
+        top, left = conv.slide.first
+        winograd.correlate(g, w, out, (2 - top, 2 - left), turned=True)
+    else:
+        correlate_input(g, w, out, conv.slide)
     return x
 
 
 def conv2d_backprop_filter(arena, x, like, g, **attrs):
     """`ops.conv.conv2d_backprop_filter`."""
-    slides = _slide(x.shape, like.shape[:2], attrs)
-    if slides is None:
+    conv = _Convolution(x.shape, like.shape, attrs, by_filter=True)
+    if conv.dilated:
         return None
-    given, slide = slides
     w = _take(arena, like.shape, g.dtype)
-    correlate_filter(given.channels_last(x), given.channels_last(g), w, slide)
+    x, g = conv.last(x), conv.last(g)
+    if conv.algorithm == "product":
+        np.matmul(rows(x).T, rows(g), out=w[0, 0])
+    elif conv.algorithm == "winograd":
+        winograd.correlate_filter(x, g, w, conv.slide.first)
+    else:
+        correlate_filter(x, g, w, conv.slide)
     return w
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from npslim.fast import conv
+from npslim.fast import conv, kernels, winograd
 from npslim.fast.arena import Arena
 from npslim.fast.kernels import FAST
 from npslim.ops.conv import conv2d, conv2d_backprop_filter, conv2d_backprop_input
@@ -21,17 +21,21 @@ def tiles(request, monkeypatch):
     if request.param == "small tiles":
         monkeypatch.setattr(conv, "PLACES", 2)
         monkeypatch.setattr(conv, "TILE", 256)
+        monkeypatch.setattr(winograd, "PIECES", 3)
 
 
-def check_sums(op, arrays, attrs):
-    """In both dtypes: each element of the fast kernel's result is off by a few roundings of the sum of its terms."""
+def check_sums(op, arrays, attrs, near=None):
+    """In both dtypes: each element of the fast kernel's result is off by a few roundings of the sum of its terms.
+
+    near: what makes of the arrays those whose terms count.
+    """
     for dtype in ("f", "d"):
         given = [np.asarray(a, dtype) for a in arrays]
         result = FAST[op.name](Arena(), *given, **attrs)
         if result is None:
             continue
         assert result.dtype == dtype
-        terms = op.kernel(*(np.abs(a) for a in given), **attrs)
+        terms = op.kernel(*(np.abs(a) for a in (near or list)(given)), **attrs)
         for wide in (dtype, "d"):  # beside the plain kernel, and beside the sums in double precision
             expected = op.kernel(*(a.astype(wide) for a in given), **attrs)
             assert result.shape == expected.shape
@@ -81,6 +85,46 @@ def test_drawn_convolutions(tiles, drawn):
     check_sums(conv2d, (x, w), attrs)
     check_sums(conv2d_backprop_input, (x, w, g), attrs)
     check_sums(conv2d_backprop_filter, (x, w, g), attrs)
+
+
+def largest_near(x):
+    """Of each element and those at most 3 rows and columns away, the largest one's size."""
+    padded = np.pad(np.abs(x), ((0, 0), (3, 3), (3, 3), (0, 0)))
+    return np.lib.stride_tricks.sliding_window_view(padded, (7, 7), (1, 2)).max(axis=(-2, -1))
+
+
+def winograd_terms(kind):
+    """What stands in the sums: for each array, the largest in the piece, and any element of the filter."""
+
+    def near(arrays):
+        x, w, g = {"x": 0, "input": 2, "filter": 0}[kind], 1, {"x": None, "input": None, "filter": 2}[kind]
+        arrays = list(arrays)
+        arrays[x] = largest_near(arrays[x])
+        if g is None:
+            arrays[w] = np.broadcast_to(np.abs(arrays[w]).max((0, 1)), arrays[w].shape)
+        else:
+            arrays[g] = largest_near(arrays[g])
+        return arrays
+
+    return near
+
+
+@pytest.mark.parametrize("size", [(3, 4), (6, 6), (7, 9), (14, 5)])
+@pytest.mark.parametrize(
+    "padding", ["SAME", "VALID", ((0, 0), (2, 1), (0, 2), (0, 0)), ((0, 0), (4, 0), (0, 3), (0, 0))]
+)
+def test_winograd(size, padding, tiles, monkeypatch):
+    """Magnitudes differ by far, and yet each element errs by no more than sums over its piece would."""
+    monkeypatch.setattr(kernels, "algorithm", lambda *_: "winograd")
+    rng = np.random.default_rng(2)
+    padding = padding if isinstance(padding, str) else ((0, 0), *padding, (0, 0))
+    attrs = {"strides": 1, "padding": padding}
+    x, w = (rng.normal(size=shape) * 10 ** rng.uniform(-3, 3, shape) for shape in ((2, *size, 5), (3, 3, 5, 4)))
+    y = conv2d.kernel(x, w, **attrs)
+    g = rng.normal(size=y.shape) * 10 ** rng.uniform(-3, 3, y.shape)
+    check_sums(conv2d, (x, w), attrs, winograd_terms("x"))
+    check_sums(conv2d_backprop_input, (x, w, g), attrs, winograd_terms("input"))
+    check_sums(conv2d_backprop_filter, (x, w, g), attrs, winograd_terms("filter"))
 
 
 @pytest.mark.parametrize(
