@@ -110,15 +110,14 @@ def correlate_filter(x, g, w, slide):
     w.transpose(1, 0, 2, 3)[...] = total.reshape(kw, kh, c, o)
 
 
-def correlate_input(g, w, x, slide):
-    """The gradient of `correlate` by its input, into `x`, for the cotangent `g` of y."""
+def correlate_input(g, w, x, slide, correlate=correlate):
+    """The gradient of `correlate` by its input, into `x`, for the cotangent `g` of y; `w` `[kh, kw, ..]` fits g."""
     (sh, sw), (top, left) = slide.strides, slide.first
-    turned = w.transpose(0, 1, 3, 2)
     for a in range(sh):
         i, u = (a + top) % sh, (a + top) // sh
         for b in range(sw):
             j, v = (b + left) % sw, (b + left) // sw
-            part, target = turned[i::sh, j::sw][::-1, ::-1], x[:, a::sh, b::sw]
+            part, target = w[i::sh, j::sw][::-1, ::-1], x[:, a::sh, b::sw]
             if part.size and target.size:
                 first = part.shape[0] - 1 - u, part.shape[1] - 1 - v
                 correlate(g, part, target, Slide(part.shape[:2], (1, 1), first))

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from npslim.fast.arena import LARGE, Arenas
-from npslim.fast.kernels import Placed
+from npslim.fast.kernels import Placed, lend
 from npslim.fast.loops import FUNCTIONS, Loop, parts_of
 from npslim.fast.update import UPDATES, blocked
 from npslim.plan import KERNELS, Step, kept, plain, set_lifetimes, shape_only_slots, stand_in
@@ -208,8 +208,14 @@ def fuse_elementwise(draft):
 
 def place_kernels(draft):
     """Steps that have a fast kernel of their own get it; it puts its result into a buffer of the arena."""
+    forwards = {}
     for step in draft.plan.steps:
-        placed = Placed.of(step) if getattr(step.kernel, "label", None) is None else None
+        if getattr(step.kernel, "label", None) is not None:
+            continue
+        step.inputs = lend(step, forwards)
+        if step.inputs and not step.rewritten:
+            forwards[step.node.op.name, step.inputs[0]] = step
+        placed = Placed.of(step)
         if placed is not None:
             draft.loops[step.outputs[0]] = placed
 
