@@ -96,6 +96,18 @@ def _threads_of(library):
     return library.get_num_threads, library.set_num_threads
 
 
+def blas_functions(name):
+    """(the function `name` of the BLAS that NumPy uses, whether its integers have 64 bits), or (None, False)."""
+    controller = importlib.import_module("threadpoolctl").ThreadpoolController()
+    for library in controller.lib_controllers:
+        if library.user_api == "blas":
+            for prefix, suffix in itertools.product(("", "scipy_"), ("", "64_", "_64")):
+                function = getattr(library.dynlib, prefix + name + suffix, None)
+                if function is not None:
+                    return function, bool(suffix)
+    return None, False
+
+
 class _OneThread:
     """A context in which BLAS uses one thread, so that bits do not depend on how many there are.
 

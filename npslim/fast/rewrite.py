@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from npslim.fast.arena import LARGE, Arenas
-from npslim.fast.loops import FUNCTIONS, Loop, Product, parts_of
+from npslim.fast.kernels import Placed, lend
+from npslim.fast.loops import FUNCTIONS, Loop, parts_of
 from npslim.fast.update import UPDATES, blocked
 from npslim.plan import KERNELS, Step, kept, plain, set_lifetimes, shape_only_slots, stand_in
 from npslim.spec import is_full
@@ -205,12 +206,18 @@ def fuse_elementwise(draft):
     draft.plan.steps[:] = [step for step in draft.plan.steps if id(step) not in gone]
 
 
-def place_products(draft):
-    """Products of matrices whose kernel is the plain one go into buffers of the arena."""
+def place_kernels(draft):
+    """Steps that have a fast kernel of their own get it; it puts its result into a buffer of the arena."""
+    forwards = {}
     for step in draft.plan.steps:
-        product = Product.of(step) if step.node.op.name == "matmul" else None
-        if product is not None and getattr(step.kernel, "label", None) is None:
-            draft.loops[step.outputs[0]] = product
+        if getattr(step.kernel, "label", None) is not None:
+            continue
+        step.inputs = lend(step, forwards)
+        if step.inputs and not step.rewritten:
+            forwards[step.node.op.name, step.inputs[0]] = step
+        placed = Placed.of(step)
+        if placed is not None:
+            draft.loops[step.outputs[0]] = placed
 
 
 def block_updates(draft):
@@ -397,6 +404,6 @@ def give_back(arena, *arrays):
 
 give_back.label = "gives back"
 
-PASSES = [forward_identities, fold_constants, merge_equal, fuse_elementwise, place_products, block_updates]
+PASSES = [forward_identities, fold_constants, merge_equal, fuse_elementwise, place_kernels, block_updates]
 
 KERNELS.setdefault("fast", plain)

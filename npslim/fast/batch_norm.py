@@ -1,0 +1,100 @@
+"""Batch normalization in as few passes over memory as there can be: one for the moments, one for the result.
+
+The moments are those of the differences to a sample's mean, which loses nothing: the variance is at least the square
+of the sample's distance to the mean, times the share of the sample. Rows of a few channels are laid side by side, so
+that NumPy's loops are long.
+"""
+
+import numpy as np
+
+from npslim.fast.arena import scratch
+
+BLOCK = 1 << 17  # elements
+WIDTH = 1 << 9  # elements of rows laid side by side
+SAMPLE = 1 << 9  # rows of the sample
+
+
+class Rows:
+    """A matrix `[m, c]` in blocks of rows, `wide` of which lie side by side."""
+
+    def __init__(self, m, c):
+        self.m, self.c = m, c
+        self.wide = max(1, WIDTH // max(c, 1))
+        self.step = max(1, BLOCK // (self.wide * max(c, 1))) * self.wide
+
+    def parts(self):
+        """(slice of rows, the rows side by side) of each block."""
+        whole = self.m - self.m % self.wide
+        for start in range(0, whole, self.step):
+            yield slice(start, min(whole, start + self.step)), self.wide
+        if whole < self.m:
+            yield slice(whole, self.m), 1
+
+    def side_by_side(self, vector, dtype):
+        """{rows side by side: the vector as often}."""
+        vector = np.asarray(vector, dtype)
+        return {1: vector, self.wide: np.tile(vector, self.wide)}
+
+    def block(self, x, part, wide):
+        """The block of `x` as a matrix of long rows."""
+        return x[part].reshape(-1, wide * self.c)
+
+    def temporary(self, number, part, wide, dtype):
+        return scratch(number, (part.stop - part.start) * self.c, dtype).reshape(-1, wide * self.c)
+
+    def total(self, block, into):
+        """Add up the block's rows into a vector in double precision."""
+        ones = scratch(7, len(block), block.dtype)
+        ones.fill(1)
+        into += (ones @ block).reshape(-1, self.c).sum(axis=0, dtype=np.float64)
+
+
+def moments(x):
+    """(mean, variance) of the columns of `x`, in double precision."""
+    m, c = x.shape
+    rows, dtype = Rows(m, c), x.dtype
+    centre = x[:: max(1, m // SAMPLE)].mean(axis=0)
+    centres = rows.side_by_side(centre, dtype)
+    first, second = np.zeros(c), np.zeros(c)
+    for part, wide in rows.parts():
+        block = np.subtract(rows.block(x, part, wide), centres[wide], out=rows.temporary(0, part, wide, dtype))
+        rows.total(block, first)
+        rows.total(np.multiply(block, block, out=block), second)
+    first /= m
+    return centre + first, np.maximum(second / m - first * first, 0)
+
+
+def normalize(x, mean, rate, offset, y):
+    """`(x - mean) * rate + offset` into `y`."""
+    rows = Rows(*x.shape)
+    means, rates, offsets = (rows.side_by_side(v, x.dtype) for v in (mean, rate, offset))
+    for part, wide in rows.parts():
+        block = rows.block(y, part, wide)
+        np.subtract(rows.block(x, part, wide), means[wide], out=block)
+        np.multiply(block, rates[wide], out=block)
+        np.add(block, offsets[wide], out=block)
+
+
+def gradients(g, x, scale, mean, inverse, out):
+    """Those by x, into `out`, by scale and by offset; `inverse` is 1 / sqrt(variance + epsilon)."""
+    (m, c), dtype = x.shape, x.dtype
+    rows = Rows(m, c)
+    means = rows.side_by_side(mean, dtype)
+    g_offset, products = np.zeros(c), np.zeros(c)
+    for part, wide in rows.parts():
+        gs, block = rows.block(g, part, wide), rows.temporary(0, part, wide, dtype)
+        rows.total(gs, g_offset)
+        np.subtract(rows.block(x, part, wide), means[wide], out=block)
+        rows.total(np.multiply(block, gs, out=block), products)
+    rate, g_scale = scale * inverse, products * inverse
+    rates = rows.side_by_side(rate, dtype)
+    slopes = rows.side_by_side(-rate * inverse * g_scale / m, dtype)
+    shifts = rows.side_by_side(-rate * g_offset / m, dtype)
+    for part, wide in rows.parts():
+        target, block = rows.block(out, part, wide), rows.temporary(0, part, wide, dtype)
+        np.subtract(rows.block(x, part, wide), means[wide], out=block)
+        np.multiply(block, slopes[wide], out=block)
+        np.add(block, shifts[wide], out=block)
+        np.multiply(rows.block(g, part, wide), rates[wide], out=target)
+        np.add(target, block, out=target)
+    return g_scale.astype(dtype), g_offset.astype(dtype)

@@ -1,0 +1,65 @@
+"""Products of matrices that are added to what is there, straight from the BLAS that NumPy has loaded.
+
+`numpy.matmul` can only overwrite. BLAS adds, and reads and writes rows that lie apart: so a convolution needs no copy
+of its windows. Where no such function is found, NumPy does it with a temporary array.
+"""
+
+import ctypes
+import functools
+
+import numpy as np
+
+from npslim.backend import blas_functions
+
+ROW_MAJOR, AS_IS, TRANSPOSED = 101, 111, 112
+
+
+@functools.cache
+def _gemm(char):
+    """(BLAS's function for the dtype, its type of numbers), or None."""
+    real, integer = {"f": (ctypes.c_float, "sgemm"), "d": (ctypes.c_double, "dgemm")}[char]
+    function, wide = blas_functions(f"cblas_{integer}")
+    if function is None:
+        return None
+    size, enum, pointer = ctypes.c_int64 if wide else ctypes.c_int32, ctypes.c_int, ctypes.c_void_p
+    function.argtypes = [
+        enum, enum, enum, size, size, size, real, pointer, size, pointer, size, real, pointer, size,
+    ]  # fmt: skip
+    function.restype = None
+    return function
+
+
+def product(a, b, out, add=False):
+    """`a @ b` into `out`, or added to it: matrices of one dtype, float32 or float64, each with rows that lie together.
+
+    `a` or `b` may be the transpose of such a matrix.
+    """
+    gemm = _gemm(out.dtype.char)
+    if gemm is None:
+        if add:
+            out += a @ b
+        else:
+            np.matmul(a, b, out=out)
+        return
+    (m, n), k = out.shape, a.shape[1]
+    if not (m and n):
+        return
+    if not k:
+        if not add:
+            out[...] = 0
+        return
+    a_as, lda = _layout(a)
+    b_as, ldb = _layout(b)
+    ldc = out.strides[0] // out.itemsize
+    gemm(
+        ROW_MAJOR, a_as, b_as, m, n, k, 1.0, a.ctypes.data, lda, b.ctypes.data, ldb, float(add), out.ctypes.data,
+        max(ldc, n),
+    )  # fmt: skip
+
+
+def _layout(a):
+    """(how BLAS shall read `a`, elements from row to row)."""
+    rows, columns = a.shape
+    if columns == 1 or a.strides[1] == a.itemsize:
+        return AS_IS, max(a.strides[0] // a.itemsize if rows > 1 else 1, columns)
+    return TRANSPOSED, max(a.strides[1] // a.itemsize, rows)

@@ -1,0 +1,309 @@
+"""The ops that have a fast kernel: a function of an arena and of the op's own inputs and attributes.
+
+Its result is a buffer of the arena. It gives None where the plain kernel shall do it: for another layout, a rare
+attribute, a small array.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from npslim.fast import batch_norm, depthwise, pool, winograd
+from npslim.fast.conv import Slide, correlate, correlate_filter, correlate_input
+from npslim.ops.windows import per_dimension, sliding
+from npslim.spec import is_full
+
+SMALL = 1 << 12  # elements of a result: below, the plain kernel is as quick
+
+
+@dataclass
+class Placed:
+    """A step whose fast kernel puts its result into a buffer of an arena."""
+
+    step: Any
+    inputs: tuple
+    fast: Any
+
+    @classmethod
+    def of(cls, step):
+        """The fast kernel of a step; None if it has none, or is known to be small."""
+        fast = FAST.get(step.node.op.name)
+        if fast is None or step.rewritten:
+            return None
+        spec = step.node.outputs[0].spec
+        small = fast is matmul and is_full(spec.shape) and math.prod(spec.shape) < SMALL
+        if spec.dtype.char not in "fd" or small:
+            return None
+        return cls(step, step.inputs, fast)
+
+    def used_first(self, slot):
+        """False: what it reads cannot be written over."""
+        return False
+
+    def kernel(self, place, take=False):
+        """The function of an arena and the inputs' arrays."""
+        plain, fast, attrs, given = self.step.kernel, self.fast, self.step.node.attrs, len(self.step.node.inputs)
+
+        def placed(arena, *inputs):
+            result = fast(arena, *inputs, **attrs)
+            return plain(*inputs[:given]) if result is None else result
+
+        placed.label = f"fast {fast.__name__}"
+        return placed
+
+
+def matmul(arena, a, b, *, transpose_a=False, transpose_b=False):
+    """The product of two matrices."""
+    if a.ndim != 2 or b.ndim != 2:
+        return None
+    a = a.T if transpose_a else a
+    b = b.T if transpose_b else b
+    shape = (a.shape[0], b.shape[1])
+    return np.matmul(a, b, out=arena.take(shape, a.dtype, shape[0] * shape[1]))
+
+
+# ---- convolutions
+
+
+def algorithm(kernel, strides, c, o, by_filter=False):
+    """What is quickest for a convolution of `c` channels to `o`, by what `bench/convolutions.py` measures."""
+    if kernel == (1, 1) and strides == (1, 1):
+        return "product"
+    if kernel == (3, 3) and strides == (1, 1) and min(c, o) >= 64 and (by_filter or c * o >= 8192):
+        return "winograd"
+    return "windows"
+
+
+class _Convolution:
+    """The attributes of a convolution for one shape of input and filter; its arrays have their channels last."""
+
+    def __init__(self, shape, w, attrs, by_filter=False):
+        given = sliding(w[:2], attrs["strides"], attrs["padding"], attrs.get("data_format"), attrs.get("dilations", 1))
+        n, sizes, c = given.split(shape)
+        pads = given.pads(sizes)
+        self.given, self.dilated = given, given.dilations != (1, 1)
+        self.slide = Slide(given.kernel, given.strides, tuple(before for before, _ in pads))
+        self.output = given.join(n, given.output_sizes(sizes), w[3])
+        self.algorithm = algorithm(given.kernel, given.strides, c, w[3], by_filter)
+        if self.algorithm == "product" and (any(map(any, pads)) or given.channels_first):
+            self.algorithm = "windows"
+
+    def last(self, x):
+        return self.given.channels_last(x)
+
+
+def rows(x):
+    """`x` as a matrix, one row for each place."""
+    return x.reshape(-1, x.shape[-1])
+
+
+def conv2d(arena, x, w, **attrs):
+    """`ops.conv.conv2d`."""
+    conv = _Convolution(x.shape, w.shape, attrs)
+    if conv.dilated:
+        return None
+    y = _take(arena, conv.output, x.dtype)
+    x, out = conv.last(x), conv.last(y)
+    if conv.algorithm == "product":
+        np.matmul(rows(x), w[0, 0], out=rows(out))
+    elif conv.algorithm == "winograd":
+        winograd.correlate(x, w, out, conv.slide.first)
+    else:
+        correlate(x, w, out, conv.slide)
+    return y
+
+
+def conv2d_backprop_input(arena, like, w, g, **attrs):
+    """`ops.conv.conv2d_backprop_input`."""
+    conv = _Convolution(like.shape, w.shape, attrs)
+    if conv.dilated:
+        return None
+    x = _take(arena, like.shape, g.dtype)
+    g, out = conv.last(g), conv.last(x)
+    if conv.algorithm == "product":
+        np.matmul(rows(g), w[0, 0].T, out=rows(out))
+    elif conv.algorithm == "winograd":
+        top, left = conv.slide.first
+        winograd.correlate(g, w, out, (2 - top, 2 - left), turned=True)
+    else:
+        correlate_input(g, w.transpose(0, 1, 3, 2), out, conv.slide)
+    return x
+
+
+def conv2d_backprop_filter(arena, x, like, g, **attrs):
+    """`ops.conv.conv2d_backprop_filter`."""
+    conv = _Convolution(x.shape, like.shape, attrs, by_filter=True)
+    if conv.dilated:
+        return None
+    w = _take(arena, like.shape, g.dtype)
+    x, g = conv.last(x), conv.last(g)
+    if conv.algorithm == "product":
+        np.matmul(rows(x).T, rows(g), out=w[0, 0])
+    elif conv.algorithm == "winograd":
+        winograd.correlate_filter(x, g, w, conv.slide.first)
+    else:
+        correlate_filter(x, g, w, conv.slide)
+    return w
+
+
+class _Depthwise(_Convolution):
+    """The same of a depthwise convolution by `[kh, kw, c, 1]`."""
+
+    def __init__(self, shape, w, attrs):
+        super().__init__(shape, w, attrs)
+        self.rare = self.dilated or w[3] != 1
+        self.output = self.given.join(self.output[0], self.given.split(self.output)[1], w[2])
+
+
+def depthwise_conv2d_native(arena, x, w, **attrs):
+    """`ops.conv.depthwise_conv2d_native`."""
+    conv = _Depthwise(x.shape, w.shape, attrs)
+    if conv.rare:
+        return None
+    y = _take(arena, conv.output, x.dtype)
+    depthwise.correlate(conv.last(x), w[..., 0], conv.last(y), conv.slide)
+    return y
+
+
+def depthwise_conv2d_native_backprop_input(arena, like, w, g, **attrs):
+    """`ops.conv.depthwise_conv2d_native_backprop_input`."""
+    conv = _Depthwise(like.shape, w.shape, attrs)
+    if conv.rare:
+        return None
+    x = _take(arena, like.shape, g.dtype)
+    correlate_input(conv.last(g), w[..., 0], conv.last(x), conv.slide, depthwise.correlate)
+    return x
+
+
+# ---- batch normalization
+
+
+def fused_batch_norm(arena, x, scale, offset, *given, epsilon=1e-3, data_format=None, is_training=True):
+    """`ops.normalize.fused_batch_norm`."""
+    if not _in_rows(x, data_format):
+        return None
+    if is_training:
+        mean, variance = batch_norm.moments(rows(x))
+        n = x.size // x.shape[-1]
+        unbiased = variance * (n / max(n - 1, 1))
+    else:
+        mean, variance = given
+        unbiased = variance
+    y = _take(arena, x.shape, x.dtype)
+    rate = scale / np.sqrt(variance + epsilon)
+    batch_norm.normalize(rows(x), mean, rate, offset, rows(y))
+    return y, np.asarray(mean, x.dtype), np.asarray(unbiased, x.dtype)
+
+
+def fused_batch_norm_grad(arena, g, x, scale, *lent, epsilon=1e-3, data_format=None):
+    """`ops.normalize.fused_batch_norm_grad`. `lent`: mean and unbiased variance, if the forward step has left them."""
+    if not _in_rows(x, data_format) or not _in_rows(g, data_format):
+        return None
+    n = x.size // x.shape[-1]
+    mean, variance = (lent[0], lent[1] * (max(n - 1, 1) / n)) if lent else batch_norm.moments(rows(x))
+    g_x = _take(arena, x.shape, x.dtype)
+    inverse = 1 / np.sqrt(variance + epsilon)
+    return g_x, *batch_norm.gradients(rows(g), rows(x), scale, mean, inverse, rows(g_x))
+
+
+def _in_rows(x, data_format):
+    return x.size > 0 and x.flags.c_contiguous and (x.ndim == 2 or (data_format or "NHWC")[1] != "C")
+
+
+# ---- pooling
+
+
+def _pooling(shape, ksize, attrs):
+    """How windows slide, for `ops` and for the fast kernels; None for dilated windows."""
+    attrs = {name: attrs.get(name, default) for name, default in _WINDOW.items()}
+    kernel = per_dimension(ksize, 2, attrs["data_format"], "ksize")
+    given = sliding(kernel, attrs["strides"], attrs["padding"], attrs["data_format"], attrs["dilations"])
+    if given.dilations != (1, 1):
+        return None
+    _, sizes, _ = given.split(shape)
+    return given, Slide(kernel, given.strides, tuple(before for before, _ in given.pads(sizes)))
+
+
+_WINDOW = {"strides": None, "padding": None, "data_format": None, "dilations": 1}
+
+
+def _pooled(kernel, arena, x, ksize, attrs):
+    slides = _pooling(x.shape, ksize, attrs)
+    if slides is None:
+        return None
+    given, slide = slides
+    n, sizes, c = given.split(x.shape)
+    y = _take(arena, given.join(n, given.output_sizes(sizes), c), x.dtype)
+    kernel(given.channels_last(x), given.channels_last(y), slide)
+    return y
+
+
+def max_pool2d(arena, x, *, ksize, **attrs):
+    """`ops.pool.max_pool2d`."""
+    return _pooled(pool.maximum, arena, x, ksize, attrs)
+
+
+def avg_pool2d(arena, x, *, ksize, **attrs):
+    """`ops.pool.avg_pool2d`."""
+    return _pooled(pool.mean, arena, x, ksize, attrs)
+
+
+def max_pool2d_grad(arena, x, g, *lent, ksize, **attrs):
+    """`ops.pool.max_pool2d_grad`. `lent`: the maxima, if the forward step has left them."""
+    slides = _pooling(x.shape, ksize, attrs)
+    y = lent[0] if lent else max_pool2d(arena, x, ksize=ksize, **attrs)
+    if slides is None or y is None or y.size == 0 or np.isnan(y.max()):
+        return None
+    given, slide = slides
+    out = _take(arena, x.shape, g.dtype)
+    last = given.channels_last
+    pool.maximum_grad(last(x), last(y), last(g), last(out), slide)
+    return out
+
+
+def avg_pool2d_grad(arena, like, g, *, ksize, **attrs):
+    """`ops.pool.avg_pool2d_grad`."""
+    slides = _pooling(like.shape, ksize, attrs)
+    if slides is None:
+        return None
+    given, slide = slides
+    out = _take(arena, like.shape, g.dtype)
+    pool.mean_grad(given.channels_last(g), given.channels_last(out), slide)
+    return out
+
+
+# ---- what a gradient takes from the forward step
+
+LENT = {  # op: (forward op, the number of the input that they share, the outputs that are lent)
+    "fused_batch_norm_grad": ("fused_batch_norm", 1, (1, 2)),
+    "max_pool2d_grad": ("max_pool2d", 0, (0,)),
+}
+
+
+def lend(step, forwards):
+    """The step's inputs, and what its forward step lends; `forwards`: {(op's name, slot of first input): step}."""
+    if step.node.op.name not in LENT or step.node.op.name not in FAST or step.rewritten:
+        return step.inputs
+    name, shared, outputs = LENT[step.node.op.name]
+    forward = forwards.get((name, step.inputs[shared]))
+    if forward is None or any(forward.node.attrs[key] != value for key, value in step.node.attrs.items()):
+        return step.inputs
+    if not forward.node.attrs.get("is_training", True):
+        return step.inputs
+    return (*step.inputs, *(forward.outputs[i] for i in outputs))
+
+
+def _take(arena, shape, dtype):
+    return arena.take(shape, dtype, math.prod(shape))
+
+
+FAST = {
+    kernel.__name__: kernel
+    for kernel in (
+        matmul, conv2d, conv2d_backprop_input, conv2d_backprop_filter,
+        depthwise_conv2d_native, depthwise_conv2d_native_backprop_input, fused_batch_norm, fused_batch_norm_grad,
+        max_pool2d, max_pool2d_grad, avg_pool2d, avg_pool2d_grad,
+    )
+}  # fmt: skip

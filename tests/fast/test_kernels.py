@@ -1,0 +1,273 @@
+"""A fast kernel gives what the plain one gives: within a few roundings of each product's terms, on whatever shape."""
+
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+import npslim as slim
+from npslim.fast import batch_norm, conv, depthwise, kernels, pool, winograd
+from npslim.fast.arena import Arena
+from npslim.fast.kernels import FAST
+from npslim.ops.conv import (
+    conv2d,
+    conv2d_backprop_filter,
+    conv2d_backprop_input,
+    depthwise_conv2d_native,
+    depthwise_conv2d_native_backprop_input,
+)
+from npslim.ops.linear import matmul
+from npslim.ops.normalize import fused_batch_norm, fused_batch_norm_grad
+from npslim.ops.pool import avg_pool2d, avg_pool2d_grad, max_pool2d, max_pool2d_grad
+
+FAMILY = (conv2d, conv2d_backprop_input, conv2d_backprop_filter)
+DEPTHWISE = (depthwise_conv2d_native, depthwise_conv2d_native_backprop_input)
+SUMS = {op.name: op for op in (*FAMILY, *DEPTHWISE, matmul, avg_pool2d, avg_pool2d_grad)}
+EXACT = {op.name: op for op in (max_pool2d, max_pool2d_grad)}
+NORMS = {op.name: op for op in (fused_batch_norm, fused_batch_norm_grad)}
+
+
+@pytest.fixture(params=["tiles", "small tiles"])
+def tiles(request, monkeypatch):
+    """With tiles as they are, and with so small ones that each case has many."""
+    if request.param == "small tiles":
+        monkeypatch.setattr(conv, "PLACES", 2)
+        monkeypatch.setattr(conv, "TILE", 256)
+        monkeypatch.setattr(winograd, "PIECES", 3)
+        monkeypatch.setattr(pool, "BLOCK", 8)
+        monkeypatch.setattr(depthwise, "TILE", 12)
+        monkeypatch.setattr(depthwise, "WIDTH", 6)
+        monkeypatch.setattr(batch_norm, "BLOCK", 8)
+        monkeypatch.setattr(batch_norm, "WIDTH", 6)
+
+
+def check_sums(op, arrays, attrs, near=None):
+    """In both dtypes: each element of the fast kernel's result is off by a few roundings of the sum of its terms.
+
+    near: what makes of the arrays those whose terms count.
+    """
+    for dtype in ("f", "d"):
+        given = [np.asarray(a, dtype) for a in arrays]
+        result = FAST[op.name](Arena(), *given, **attrs)
+        if result is None:
+            continue
+        assert result.dtype == dtype
+        terms = op.kernel(*(np.abs(a) for a in (near or list)(given)), **attrs)
+        for wide in (dtype, "d"):  # beside the plain kernel, and beside the sums in double precision
+            expected = op.kernel(*(a.astype(wide) for a in given), **attrs)
+            assert result.shape == expected.shape
+            assert (np.abs(result - expected) <= 4 * np.finfo(dtype).eps * terms).all()
+
+
+@pytest.mark.parametrize("name", sorted(SUMS))
+def test_every_case_of_the_op(name, tiles):
+    op = SUMS[name]
+    for case in op.all_cases:
+        if all(np.asarray(a).dtype.kind == "f" for a in case.draw(np.random.default_rng(7))):
+            check_sums(op, case.draw(np.random.default_rng(7)), case.attrs)
+
+
+def test_each_fast_kernel_is_tested_here():
+    assert set(FAST) == {*SUMS, *EXACT, *NORMS}
+
+
+def test_dilated_windows_are_left_to_the_plain_kernel():
+    x, w = np.ones((1, 5, 5, 1), "f"), np.ones((2, 2, 1, 1), "f")
+    assert FAST["conv2d"](Arena(), x, w, strides=1, padding="SAME", dilations=2) is None
+
+
+@st.composite
+def convolutions(draw):
+    """(x, w, g, attrs) of a convolution."""
+    kernel, strides = draw(st.tuples(*[st.integers(1, 5)] * 2)), draw(st.tuples(*[st.integers(1, 3)] * 2))
+    n, h, w = draw(st.integers(1, 3)), draw(st.integers(1, 11)), draw(st.integers(1, 11))
+    c, o = draw(st.integers(1, 4)), draw(st.integers(1, 4))
+    pads = st.tuples(st.integers(0, 6), st.integers(0, 6))
+    padding = draw(st.one_of(st.sampled_from(["SAME", "VALID"]), st.tuples(pads, pads)))
+    if isinstance(padding, tuple):
+        kernel = tuple(min(k, size + sum(p)) for k, size, p in zip(kernel, (h, w), padding, strict=True))
+        padding = ((0, 0), *padding, (0, 0))
+    elif padding == "VALID":
+        kernel = min(kernel[0], h), min(kernel[1], w)
+    attrs = {"strides": strides, "padding": padding}
+    rng = np.random.default_rng(draw(st.integers(0, 9)))
+    x, filters = rng.normal(size=(n, h, w, c)), rng.normal(size=(*kernel, c, o))
+    return x, filters, rng.normal(size=conv2d.kernel(x, filters, **attrs).shape), attrs
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(convolutions())
+def test_drawn_convolutions(tiles, drawn):
+    x, w, g, attrs = drawn
+    check_sums(conv2d, (x, w), attrs)
+    check_sums(conv2d_backprop_input, (x, w, g), attrs)
+    check_sums(conv2d_backprop_filter, (x, w, g), attrs)
+    w = w[..., :1]
+    g = np.random.default_rng(3).normal(size=(*g.shape[:3], x.shape[3]))
+    check_sums(depthwise_conv2d_native, (x, w), attrs)
+    check_sums(depthwise_conv2d_native_backprop_input, (x, w, g), attrs)
+
+
+def largest_near(x):
+    """Of each element and those at most 3 rows and columns away, the largest one's size."""
+    padded = np.pad(np.abs(x), ((0, 0), (3, 3), (3, 3), (0, 0)))
+    return np.lib.stride_tricks.sliding_window_view(padded, (7, 7), (1, 2)).max(axis=(-2, -1))
+
+
+def winograd_terms(kind):
+    """What stands in the sums: for each array, the largest in the piece, and any element of the filter."""
+
+    def near(arrays):
+        x, w, g = {"x": 0, "input": 2, "filter": 0}[kind], 1, {"x": None, "input": None, "filter": 2}[kind]
+        arrays = list(arrays)
+        arrays[x] = largest_near(arrays[x])
+        if g is None:
+            arrays[w] = np.broadcast_to(np.abs(arrays[w]).max((0, 1)), arrays[w].shape)
+        else:
+            arrays[g] = largest_near(arrays[g])
+        return arrays
+
+    return near
+
+
+@pytest.mark.parametrize("size", [(3, 4), (6, 6), (7, 9), (14, 5)])
+@pytest.mark.parametrize("padding", ["SAME", "VALID", ((2, 1), (0, 2)), ((4, 0), (0, 3))])
+def test_winograd(size, padding, tiles, monkeypatch):
+    """Magnitudes differ by far, and yet each element errs by no more than sums over its piece would."""
+    monkeypatch.setattr(kernels, "algorithm", lambda *_: "winograd")
+    rng = np.random.default_rng(2)
+    padding = padding if isinstance(padding, str) else ((0, 0), *padding, (0, 0))
+    attrs = {"strides": 1, "padding": padding}
+    x, w = (rng.normal(size=shape) * 10 ** rng.uniform(-3, 3, shape) for shape in ((2, *size, 5), (3, 3, 5, 4)))
+    y = conv2d.kernel(x, w, **attrs)
+    g = rng.normal(size=y.shape) * 10 ** rng.uniform(-3, 3, y.shape)
+    check_sums(conv2d, (x, w), attrs, winograd_terms("x"))
+    check_sums(conv2d_backprop_input, (x, w, g), attrs, winograd_terms("input"))
+    check_sums(conv2d_backprop_filter, (x, w, g), attrs, winograd_terms("filter"))
+
+
+@pytest.mark.parametrize(
+    "shape, kernel, stride",
+    [
+        ((2, 30, 30, 16), (3, 3, 16, 24), 1),
+        ((1, 40, 40, 3), (7, 7, 3, 16), 2),
+        ((3, 17, 17, 32), (1, 7, 32, 16), 1),
+        ((3, 17, 17, 32), (7, 1, 32, 16), 1),
+        ((4, 14, 14, 1), (5, 5, 1, 32), 1),
+        ((2, 15, 15, 64), (1, 1, 64, 32), 2),
+        ((2, 7, 7, 128), (3, 3, 128, 128), 1),
+    ],
+)
+def test_convolutions_as_nets_have_them(shape, kernel, stride):
+    rng = np.random.default_rng(1)
+    attrs = {"strides": stride, "padding": "SAME"}
+    x, w = rng.normal(size=shape), rng.normal(size=kernel)
+    g = rng.normal(size=conv2d.kernel(x, w, **attrs).shape)
+    check_sums(conv2d, (x, w), attrs)
+    check_sums(conv2d_backprop_input, (x, w, g), attrs)
+    check_sums(conv2d_backprop_filter, (x, w, g), attrs)
+
+
+# ---- pooling
+
+
+@pytest.mark.parametrize("name", sorted(EXACT))
+def test_every_case_of_the_maximum(name, tiles):
+    op = EXACT[name]
+    for case in op.all_cases:
+        check_same(op, case.draw(np.random.default_rng(7)), case.attrs)
+
+
+def check_same(op, arrays, attrs):
+    """The same elements are chosen, in both dtypes."""
+    for dtype in ("f", "d"):
+        given = [np.asarray(a, dtype) for a in arrays]
+        result, expected = FAST[op.name](Arena(), *given, **attrs), op.kernel(*given, **attrs)
+        if op is max_pool2d:
+            np.testing.assert_array_equal(result if result is not None else expected, expected)
+        elif result is not None:  # where windows overlap, cotangents may be added in another order
+            terms = op.kernel(given[0], np.abs(given[1]), **attrs)
+            assert (np.abs(result - expected) <= 2 * np.finfo(dtype).eps * terms).all()
+
+
+@st.composite
+def pools(draw):
+    """(x, attrs) of a pooling, with many equal elements."""
+    ksize, strides = draw(st.tuples(*[st.integers(1, 4)] * 2)), draw(st.tuples(*[st.integers(1, 4)] * 2))
+    shape = draw(st.tuples(st.integers(1, 3), st.integers(1, 9), st.integers(1, 9), st.integers(1, 4)))
+    padding = draw(st.sampled_from(["SAME", "VALID"]))
+    if padding == "VALID":
+        ksize = min(ksize[0], shape[1]), min(ksize[1], shape[2])
+    rng = np.random.default_rng(draw(st.integers(0, 9)))
+    return rng.integers(0, 3, shape).astype("d"), {"ksize": ksize, "strides": strides, "padding": padding}
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(pools())
+def test_drawn_pools(tiles, drawn):
+    x, attrs = drawn
+    y = max_pool2d.kernel(x, **attrs)
+    g = np.random.default_rng(0).normal(size=y.shape)
+    check_same(max_pool2d, (x,), attrs)
+    check_same(max_pool2d_grad, (x, g), attrs)
+    check_sums(avg_pool2d, (x,), attrs)
+    check_sums(avg_pool2d_grad, (x, g), attrs)
+
+
+def test_no_gradient_of_the_maximum_is_lost_or_made_up():
+    x = np.array([[1, np.inf, -np.inf, 2], [3, 0, np.nan, 2]], "f").reshape(1, 2, 4, 1)
+    g = np.array([np.inf, np.nan], "f").reshape(1, 1, 2, 1)
+    attrs = {"ksize": 2, "strides": 2, "padding": "VALID"}
+    assert FAST["max_pool2d_grad"](Arena(), x, g, **attrs) is None  # a NaN: the plain kernel finds it
+    np.testing.assert_array_equal(FAST["max_pool2d"](Arena(), x, **attrs), max_pool2d.kernel(x, **attrs))
+    x = np.nan_to_num(x, nan=-1.0)
+    result = FAST["max_pool2d_grad"](Arena(), x, g, **attrs)
+    np.testing.assert_array_equal(result, max_pool2d_grad.kernel(x, g, **attrs))
+
+
+# ---- batch normalization
+
+
+@pytest.mark.parametrize("name", sorted(NORMS))
+def test_every_case_of_batch_norm(name, tiles):
+    op = NORMS[name]
+    for case in op.all_cases:
+        check_norm(op, case.draw(np.random.default_rng(7)), case.attrs)
+
+
+def check_norm(op, arrays, attrs, roundings=16):
+    for dtype in ("f", "d"):
+        given = [np.asarray(a, dtype) for a in arrays]
+        result = FAST[op.name](Arena(), *given, **attrs)
+        if result is None:
+            continue
+        for found, expected in zip(result, op.kernel(*(a.astype("d") for a in given), **attrs), strict=True):
+            assert found.dtype == dtype and found.shape == expected.shape
+            largest = np.abs(expected).max(initial=0)
+            assert np.abs(found - expected).max(initial=0) <= roundings * np.finfo(dtype).eps * largest
+
+
+@pytest.mark.parametrize("shape", [(2, 7, 7, 48), (3000, 5), (1, 40, 40, 64)])
+def test_batch_norm_far_from_zero(shape, tiles):
+    rng = np.random.default_rng(3)
+    x, g = rng.normal(size=shape) + 300, rng.normal(size=shape)
+    x[: len(x) // 2] += 4
+    scale, offset = rng.uniform(1, 2, shape[-1]), rng.normal(size=shape[-1])
+    # x itself has been rounded: compare with the same numbers in double precision, to roundings of x
+    check_norm(fused_batch_norm, (x, scale, offset), {}, roundings=10_000)
+    check_norm(fused_batch_norm_grad, (g, x, scale), {}, roundings=10_000)
+
+
+def test_the_gradient_takes_the_moments_and_the_maxima_of_the_forward_step():
+    x = slim.placeholder("float32", [2, 8, 8, 4])
+    y = slim.max_pool2d(slim.batch_norm(x, is_training=True, scale=True), [2, 2])
+    gradients = slim.gradients(y, [x, *slim.get_trainable_variables()])
+    rng = np.random.default_rng(0)
+    feeds = {x: rng.normal(size=(2, 8, 8, 4)).astype("f")}
+    found = []
+    for name in ("plain", "fast"):
+        session = slim.Session(kernels=name)
+        session.run(slim.global_variables_initializer())
+        found.append(session.run(gradients, feeds))
+    for a, b in zip(*found, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5)
