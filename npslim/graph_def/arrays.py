@@ -45,8 +45,8 @@ direct(
     UnsortedSegmentMin="unsorted_segment_min", Reshape="reshape", Diag="diag", DiagPart="diag_part",
     MatrixDiag="matrix_diag", MatrixDiagPart="matrix_diag_part", IdentityN="identity_n", Snapshot="identity",
     InvertPermutation="invert_permutation", BroadcastGradientArgs="broadcast_gradient_args",
-    BroadcastArgs="broadcast_args", DynamicStitch="dynamic_stitch", ParallelDynamicStitch="dynamic_stitch", Slice="slice",
-    Range="range_of",
+    BroadcastArgs="broadcast_args", DynamicStitch="dynamic_stitch", ParallelDynamicStitch="dynamic_stitch",
+    Slice="slice", Range="range_of",
 )  # fmt: skip
 
 
