@@ -22,6 +22,7 @@ from npslim.ops.shape import expand_dims, identity, shape, transpose, zeros_like
 from npslim.ops.turns import over_elements
 from npslim.rnn_cell import check_cell
 from npslim.scopes import variable_scope
+from npslim.spec import compatible, show_shape
 
 
 def dynamic_rnn(
@@ -130,9 +131,10 @@ def _initial_state(cell, initial_state, batch_size, dtype):
 def _checked_lengths(sequence_length, batch_size):
     """The lengths as int32 `[b]`, their number checked."""
     lengths = cast(as_tensor(sequence_length), dtype=int32)
-    if lengths.spec.shape is not None and len(lengths.spec.shape) != 1:
+    rows = batch_size if isinstance(batch_size, int) else None
+    if not compatible(lengths.spec.shape, (rows,)):
         raise ShapeError(
-            "sequence_length must be a vector of length batch_size.", expected=f"[{batch_size}]",
+            "sequence_length must be a vector of length batch_size.", expected=show_shape((rows,)),
             got=f"{lengths.name} {lengths.spec}", made_at=user_line(),
         )  # fmt: skip
     fits = reduce_all(equal(shape(lengths), as_tensor([batch_size])))

@@ -594,7 +594,7 @@ class ResidualWrapper(_Wrapper):
 
 
 def _added(inputs, outputs):
-    pairs = list(zip(flat(inputs), flat(outputs), strict=True))
+    pairs = [(as_tensor(x), y) for x, y in zip(flat(inputs), flat(outputs), strict=True)]
     for x, y in pairs:
         x.shape.assert_is_compatible_with(y.shape)
     return packed(outputs, [add(x, y) for x, y in pairs])

@@ -3,6 +3,7 @@
 import json
 import types
 
+import fake_cupy
 import golden_cases
 import numpy as np
 import pytest
@@ -66,3 +67,24 @@ def test_program(name, kernels, tf, arrays):
 
 def test_every_program_is_recorded():
     assert list(FACTS) == list(rnn_programs.PROGRAMS)
+
+
+@pytest.mark.parametrize(
+    "name", ["dynamic_lengths", "bidirectional", "static_lengths", "scan_reverse", "map_fn_structures"]
+)
+def test_on_the_device(name, tf):
+    program, inputs = rnn_programs.PROGRAMS[name]
+    placeholders = {key: slim.placeholder(x.dtype, shape, name=key) for key, (shape, x) in inputs.items()}
+    outputs = flat(program(tf, **placeholders))
+    gradients = slim.gradients(outputs, [placeholders["x"], *slim.trainable_variables()])
+    found = []
+    with fake_cupy.active():
+        for device in ("cpu", "gpu"):
+            session = slim.Session(device=device)
+            session.run(slim.global_variables_initializer())
+            for i, v in enumerate(slim.global_variables()):
+                v.load(rnn_programs.numbers(v.shape.as_list(), np.float64, i), session)
+            found.append(session.run(outputs + gradients, {placeholders[key]: x for key, (_, x) in inputs.items()}))
+    for here, there in zip(*found, strict=True):
+        assert isinstance(there, np.ndarray)
+        np.testing.assert_allclose(there, here, rtol=1e-12)
