@@ -7,6 +7,9 @@ ones.
 
 import contextlib
 import os
+import stat
+
+from npslim.errors import InvalidArgumentError, NotFoundError
 
 _plan = None
 _count = 0
@@ -92,3 +95,17 @@ def free_bytes(folder):
     except (OSError, AttributeError):
         return None
     return found.f_bavail * found.f_frsize
+
+
+def open_regular(path):
+    """Open a file for reading, if it is an ordinary one: a pipe would block, a device has no end."""
+    try:
+        fd = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
+    except FileNotFoundError:
+        raise NotFoundError(f"There is no checkpoint {path}.", expected="a file", got="nothing of that name") from None
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise InvalidArgumentError(
+            f"{path} is no ordinary file.", expected="a checkpoint", got="a folder, pipe or device"
+        )
+    return os.fdopen(fd, "rb")

@@ -15,7 +15,6 @@ import numpy as np
 from npslim import checkpoint_files as files
 from npslim.errors import ArgumentTypeError, InvalidArgumentError, NotFoundError, ShapeError
 from npslim.graph import GraphKeys, get_default_graph
-from npslim.hdf5 import Reader
 from npslim.log import logger
 from npslim.ops.state import group, placeholder
 from npslim.spec import compatible, show_shape
@@ -140,7 +139,7 @@ class Saver:
         if not save_path:
             raise InvalidArgumentError("There is no checkpoint to restore.", expected="a path", got=repr(save_path))
         variables = self.variables(sess.graph)
-        with Reader(files.path_of(save_path)) as reader:
+        with files.open_checkpoint(save_path) as reader:
             self._check(reader, variables, save_path)
             values = {name: self._read(reader, name, var) for name, var in variables.items()}
             meta = reader.meta
@@ -190,7 +189,7 @@ def assign_from_checkpoint(model_path, var_list, ignore_missing_vars=False):
     """
     wanted = Saver(var_list, allow_empty=True).variables()
     values, rows = {}, []
-    with Reader(files.path_of(model_path)) as reader:
+    with files.open_checkpoint(model_path) as reader:
         names = set(reader.names())
         for name, var in wanted.items():
             if name not in names:
@@ -230,7 +229,7 @@ def assign_from_checkpoint_fn(model_path, var_list, ignore_missing_vars=False, r
         raise InvalidArgumentError("var_list cannot be empty.", expected="at least one variable", got=var_list)
     wanted = Saver(var_list).variables()
     if ignore_missing_vars:
-        with Reader(files.path_of(model_path)) as reader:
+        with files.open_checkpoint(model_path) as reader:
             names = set(reader.names())
         for name in [name for name in wanted if name not in names]:
             logger.warning("Variable %s missing in checkpoint %s", name, model_path)
@@ -260,7 +259,7 @@ def kept_checkpoints(checkpoint_dir, latest_filename=None):
 
 def checkpoint_exists(checkpoint_prefix):
     """True if there is a checkpoint of that prefix."""
-    return os.path.isfile(files.path_of(checkpoint_prefix))
+    return files.exists(checkpoint_prefix)
 
 
 def checkpoint_step(checkpoint_prefix):

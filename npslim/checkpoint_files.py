@@ -5,7 +5,8 @@ fsynced -> the state file `checkpoint` the same way (TensorFlow's text form, nam
 are old ones deleted, and temporary files of dead writers swept. So at any instant the folder holds a complete
 checkpoint, and a state file that names one or is ignored.
 
-A checkpoint is named by its prefix, `model.ckpt-10`; the file is `model.ckpt-10.h5`. Both are accepted everywhere.
+A checkpoint is named by its prefix, `model.ckpt-10`; the file is `model.ckpt-10.h5`. Both are accepted everywhere, and
+so are TensorFlow's own checkpoints, by their prefix.
 """
 
 import contextlib
@@ -13,8 +14,8 @@ import os
 import re
 import zlib
 
-from npslim import _io
-from npslim.errors import CheckpointWriteError, OpError
+from npslim import _io, sstable, tf_checkpoint
+from npslim.errors import CheckpointWriteError, NotFoundError, OpError
 from npslim.hdf5 import Reader, encode
 from npslim.log import logger
 
@@ -27,12 +28,40 @@ _TEMPORARY = re.compile(r"\.(?P<host>[0-9a-f]{8})-(?P<pid>\d+)-[0-9a-f]{8}\.tmp$
 def prefix_of(path):
     """The prefix of a checkpoint, given that or its file."""
     path = os.fspath(path)
-    return path.removesuffix(ENDING)
+    return tf_checkpoint.prefix_of(path.removesuffix(ENDING))
 
 
 def path_of(prefix):
     """The file of a checkpoint, given that or its prefix."""
     return prefix_of(prefix) + ENDING
+
+
+def open_checkpoint(path):
+    """A reader of the checkpoint of that prefix or file: npslim's, TensorFlow's V2 or TensorFlow's V1.
+
+    Raises NotFoundError if there is none, DataLossError for a damaged one.
+    """
+    path = os.fspath(path)
+    bundle = tf_checkpoint.prefix_of(path)
+    if os.path.exists(path_of(path)):
+        return Reader(path_of(path))
+    if os.path.exists(bundle + tf_checkpoint.INDEX):
+        return tf_checkpoint.BundleReader(bundle)
+    if sstable.is_table(path) or tf_checkpoint.shards_of(path):
+        return tf_checkpoint.SlicesReader(path)
+    if os.path.isfile(path):
+        return Reader(path)  # which says what is wrong with it
+    raise NotFoundError(
+        f"There is no checkpoint {path}.", expected=f"{path_of(path)}, {bundle}{tf_checkpoint.INDEX}, or a file {path}",
+        got="no file of these names",
+    )  # fmt: skip
+
+
+def exists(path):
+    """Whether there is a checkpoint of that prefix or file, whole or not."""
+    path = os.fspath(path)
+    names = (path_of(path), tf_checkpoint.prefix_of(path) + tf_checkpoint.INDEX)
+    return any(os.path.isfile(name) for name in names) or sstable.is_table(path) or bool(tf_checkpoint.shards_of(path))
 
 
 def step_of(prefix):
@@ -90,13 +119,14 @@ def latest(folder, name="checkpoint"):
     verifies; None if there is none."""
     folder = os.fspath(folder)
     state = read_state(folder, name)
-    if state is not None and _opens(path_of(state[0])):
+    if state is not None and _opens(state[0]):
         return prefix_of(state[0])
     for prefix in reversed(all_in(folder)):
         try:
-            _verify(path_of(prefix))
+            with open_checkpoint(prefix) as reader:
+                reader.verify()
         except (OpError, OSError) as error:
-            logger.warning("passing over %s: %s", path_of(prefix), str(error).split("\n")[0])
+            logger.warning("passing over %s: %s", prefix, str(error).split("\n")[0])
         else:
             return prefix
     return None
@@ -104,7 +134,7 @@ def latest(folder, name="checkpoint"):
 
 def _opens(path):
     try:
-        with Reader(path):
+        with open_checkpoint(path):
             return True
     except (OpError, OSError):
         return False
@@ -116,13 +146,24 @@ def all_in(folder):
         names = os.listdir(folder)
     except OSError:
         return []
-    prefixes = [prefix_of(os.path.join(folder, name)) for name in names if name.endswith(ENDING)]
+    prefixes = {prefix_of(os.path.join(folder, name)) for name in names if name.endswith((ENDING, tf_checkpoint.INDEX))}
     return sorted((p for p in prefixes if step_of(p) is not None), key=lambda p: (step_of(p), p))
 
 
 def remove(prefix):
-    """Delete a checkpoint."""
+    """Delete a checkpoint of npslim's. TensorFlow's stay."""
     _io.remove(path_of(prefix))
+
+
+def save_for_tensorflow(prefix, tensors):
+    """Write `tensors`, {name: array}, as TensorFlow's V2 checkpoint: `<prefix>.index` and `<prefix>.data-...`.
+
+    Raises CheckpointWriteError, and InvalidArgumentError for a dtype that TensorFlow does not have.
+    """
+    index, data = tf_checkpoint.encode(tensors)
+    os.makedirs(os.path.dirname(os.fspath(prefix)) or ".", exist_ok=True)
+    _replace(tf_checkpoint.data_path(prefix), data)
+    _replace(f"{prefix}{tf_checkpoint.INDEX}", index)
 
 
 # ---- replacing a file at once

@@ -6,7 +6,6 @@ from npslim import checkpoint_files as files
 from npslim.checkpoint import latest_checkpoint
 from npslim.dtypes import as_dtype
 from npslim.errors import InvalidArgumentError, NotFoundError
-from npslim.hdf5 import Reader
 from npslim.variables import Variable, get_variables
 
 
@@ -14,13 +13,13 @@ class NewCheckpointReader:
     """Reads the checkpoint of that prefix: names, shapes, dtypes and values. Raises NotFoundError if there is none."""
 
     def __init__(self, filepattern):
-        path = files.path_of(filepattern)
-        if not os.path.isfile(path):
+        if not files.exists(filepattern):
             raise NotFoundError(
-                f"Unsuccessful checkpoint reading: failed to find any matching files for {filepattern}.", got=path
+                f"Unsuccessful checkpoint reading: failed to find any matching files for {filepattern}.",
+                got=filepattern,
             )
-        self._path = path
-        with Reader(path) as reader:
+        self._path = filepattern
+        with files.open_checkpoint(filepattern) as reader:
             self._shapes = {name: list(reader.shape(name)) for name in reader.names()}
             self._dtypes = {name: as_dtype(reader.dtype(name)) for name in reader.names()}
 
@@ -40,7 +39,7 @@ class NewCheckpointReader:
         """The value, an array. Raises NotFoundError if there is none of that name."""
         if tensor_str not in self._shapes:
             raise NotFoundError(f"Key {tensor_str} not found in checkpoint {self._path}.", got=tensor_str)
-        with Reader(self._path) as reader:
+        with files.open_checkpoint(self._path) as reader:
             return reader.read(tensor_str)
 
     def debug_string(self):

@@ -17,12 +17,12 @@ import importlib
 import io
 import json
 import os
-import stat
 import zlib
 from typing import Any
 
 import numpy as np
 
+from npslim._io import open_regular
 from npslim.errors import DataLossError, InvalidArgumentError, NotFoundError
 
 MAGIC = b"NPSLIM1\n"
@@ -105,7 +105,7 @@ class Reader:
 
     def __init__(self, path):
         self.path = os.fspath(path)
-        self._file = _open_regular(self.path)
+        self._file = open_regular(self.path)
         try:
             self.size = os.fstat(self._file.fileno()).st_size
             index = self._read_index()
@@ -254,17 +254,3 @@ class Reader:
             found[i] = text[at : at + length]
             at += length
         return found.reshape(shape)
-
-
-def _open_regular(path):
-    """Open a file for reading, if it is an ordinary one: a pipe would block, a device has no end."""
-    try:
-        fd = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
-    except FileNotFoundError:
-        raise NotFoundError(f"There is no checkpoint {path}.", expected="a file", got="nothing of that name") from None
-    if not stat.S_ISREG(os.fstat(fd).st_mode):
-        os.close(fd)
-        raise InvalidArgumentError(
-            f"{path} is no ordinary file.", expected="a checkpoint", got="a folder, pipe or device"
-        )
-    return os.fdopen(fd, "rb")

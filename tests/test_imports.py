@@ -15,12 +15,12 @@ import pytest
 # Level, then its modules and packages from low to high. `a then b`: b may import a. `a | b`: neither imports the other.
 # Plain neighbours may import each other as long as there is no cycle, and so may the files of one package.
 TABLE = """
-0  errors log crc32c wire then proto then backend dtypes spec then _io then hdf5 then checkpoint_files
+0  errors log crc32c wire then proto sstable then backend dtypes spec _io then hdf5 tf_checkpoint then checkpoint_files
 1  graph then op | scopes
 2  ops then plan then fast
 3  session | autograd then autograd.check
 4  image variables initializers regularizers moving_averages schedules hparams functional
-5  layers losses metrics optimizers tf_summary summaries events queues data checkpoint tf_checkpoint graph_def
+5  layers losses metrics optimizers tf_summary summaries events queues data checkpoint graph_def
 5  rnn_cell rnn checkpoint_reader progress curves
 6  model_analyzer doctor hooks then monitored then learning evaluation nets supervisor then training
 7  __init__ tf cli then __main__
@@ -30,7 +30,8 @@ TABLE = """
 ONLY_SEES = {
     "_io": {"errors", "backend"},
     "hdf5": {"errors", "backend", "_io"},
-    "checkpoint_files": {"errors", "log", "_io", "hdf5"},
+    "tf_checkpoint": {"errors", "_io", "wire", "crc32c", "sstable"},
+    "checkpoint_files": {"errors", "log", "_io", "hdf5", "sstable", "tf_checkpoint"},
 }
 ONLY_SEEN_BY = {"tf": {"cli"}, "__main__": set()}
 
@@ -46,6 +47,7 @@ OPTIONAL = {
     "mpi4py",
     "google_crc32c",
     "simplejpeg",
+    "cramjam",
 }  # fmt: skip - google: protobuf
 GPU = {"cupy", "cupyx"}  # only backend.py names these
 
