@@ -15,6 +15,7 @@ import os
 import re
 import struct
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -71,7 +72,7 @@ class _Reader:
         for name in self._tensors:
             self.read(name)
 
-    def read(self, name):
+    def read(self, name) -> Any:
         """A tensor, its checksum verified. Raises DataLossError."""
         raise NotImplementedError
 

@@ -16,7 +16,7 @@ import pytest
 # Plain neighbours may import each other as long as there is no cycle, and so may the files of one package.
 TABLE = """
 0  errors log crc32c wire then proto sstable then backend dtypes spec _io then hdf5 tf_checkpoint then checkpoint_files
-1  graph then op | scopes
+1  graph then op | scopes | array_files
 2  ops then plan then fast
 3  session | autograd then autograd.check
 4  image variables initializers regularizers moving_averages schedules hparams functional

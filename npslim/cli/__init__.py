@@ -3,10 +3,10 @@
 import argparse
 import sys
 
-from npslim.cli import demo, port, run
+from npslim.cli import ckpt, demo, port, run
 from npslim.errors import OpError
 
-COMMANDS = (demo, port, run)
+COMMANDS = (demo, run, port, ckpt)
 
 
 def main(argv=None):
