@@ -166,6 +166,7 @@ from npslim.dtypes import (
 from npslim.errors import (
     OpError,
 )
+from npslim.functional import foldl, foldr, map_fn, scan
 from npslim.graph import Node as Operation
 from npslim.initializers import VarianceScaling as variance_scaling_initializer
 from npslim.initializers import (

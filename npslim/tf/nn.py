@@ -1,5 +1,6 @@
 """`tf.nn`: functions of neural networks on tensors, without variables."""
 
+from npslim import rnn_cell
 from npslim.ops.activation import crelu, log_sigmoid, sigmoid
 from npslim.ops.conv import (
     atrous_conv2d,
@@ -29,6 +30,7 @@ from npslim.ops.softmax import (
     weighted_cross_entropy_with_logits,
 )
 from npslim.ops.trigonometry import tanh
+from npslim.rnn import bidirectional_dynamic_rnn, dynamic_rnn, static_bidirectional_rnn, static_rnn
 from npslim.tf.missing import reporter
 from npslim.tf.renamed import (
     avg_pool,
