@@ -13,6 +13,7 @@ import os
 import re
 import sys
 import threading
+from collections.abc import Iterable
 from typing import Any
 
 from npslim.dtypes import DTYPES
@@ -447,6 +448,8 @@ class Graph:
 
     def add_to_collections(self, names, value):
         """Append `value` to each of the collections `names` (one name, or several)."""
+        if names and not isinstance(names, Iterable):
+            raise ArgumentTypeError("Collections are named by a list.", expected="names", got=repr(names))
         for name in dict.fromkeys((names,) if isinstance(names, str) else names or ()):
             self.add_to_collection(name, value)
 
@@ -589,6 +592,14 @@ def user_line():
     """'file:line' of the user's code that is calling npslim."""
     path, line = user_frame()
     return f"{os.path.relpath(path) if path.startswith(os.getcwd() + os.sep) else path}:{line}"
+
+
+def check_function(value, what):
+    """Raise TypeError unless `value`, the argument `what`, is None or can be called."""
+    if value is not None and not callable(value):
+        raise ArgumentTypeError(
+            f"{what} cannot be called.", expected="a function", got=repr(value), made_at=user_line()
+        )
 
 
 def get_default_graph():

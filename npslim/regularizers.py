@@ -1,9 +1,10 @@
 """Penalties on weights: each regularizer is `f(weights)` and gives a scalar, or None where there is nothing to add."""
 
 import numbers
+from collections.abc import Iterable
 
 from npslim.errors import ArgumentTypeError, InvalidArgumentError
-from npslim.graph import GraphKeys, get_default_graph
+from npslim.graph import GraphKeys, check_function, get_default_graph
 from npslim.op import as_tensor
 from npslim.ops.elementwise import add_n, multiply
 from npslim.ops.functions import abs as absolute
@@ -61,6 +62,8 @@ def l1_l2_regularizer(scale_l1=1.0, scale_l2=1.0, scope=None):
 
 def sum_regularizer(regularizer_list, scope=None):
     """The sum of several regularizers (None among them is left out); None if there is nothing to sum."""
+    if not isinstance(regularizer_list, Iterable):
+        raise ArgumentTypeError("sum_regularizer takes a list.", expected="regularizers", got=repr(regularizer_list))
     regularizers = [r for r in regularizer_list if r is not None]
     if not regularizers:
         return None
@@ -79,6 +82,11 @@ def apply_regularization(regularizer, weights_list=None):
     Each penalty goes to REGULARIZATION_LOSSES. Raises ValueError without weights, or for a penalty that is no scalar.
     """
     graph = get_default_graph()
+    if regularizer is None:
+        raise ArgumentTypeError("apply_regularization needs a regularizer.", expected="a function", got=regularizer)
+    check_function(regularizer, "regularizer")
+    if weights_list is not None and not isinstance(weights_list, Iterable):
+        raise ArgumentTypeError("apply_regularization takes a list.", expected="weights", got=repr(weights_list))
     weights_list = graph.get_collection(GraphKeys.WEIGHTS) if weights_list is None else list(weights_list)
     if not weights_list:
         raise InvalidArgumentError("No weights to regularize.", expected="at least one", got="none")

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from npslim.errors import ArgumentTypeError, ScopeError
-from npslim.graph import get_default_graph
+from npslim.graph import check_function, get_default_graph
 
 # ---- arg_scope
 
@@ -31,6 +31,9 @@ def arg_scope_func_key(op):
 
 def add_arg_scope(func):
     """Decorate `func` so that `arg_scope` can set its arguments."""
+    check_function(func, "The function")
+    if func is None:
+        raise ArgumentTypeError("add_arg_scope decorates a function.", expected="a function", got=func)
     key = str(func)
 
     @functools.wraps(func)

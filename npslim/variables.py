@@ -23,7 +23,7 @@ from npslim.errors import (
     NotFoundError,
     ShapeError,
 )
-from npslim.graph import GraphKeys, Operators, device, get_default_graph
+from npslim.graph import GraphKeys, Operators, check_function, device, get_default_graph
 from npslim.initializers import glorot_uniform_initializer, zeros_initializer
 from npslim.op import as_array, as_tensor, contains_tensor
 from npslim.ops import state
@@ -296,6 +296,7 @@ def _shared_or_new(
             expected="a variable made before, since reuse=True", got=name,
             hint="reuse=AUTO_REUSE makes it when it is missing",
         )  # fmt: skip
+    check_function(regularizer, "regularizer")
     made = _new_variable(name, shape, dtype, initializer, trainable, collections, validate_shape, constraint)
     store.variables[name] = made
     if regularizer is not None:
@@ -499,6 +500,9 @@ def get_variables(scope=None, suffix=None, collection=GraphKeys.GLOBAL_VARIABLES
     suffix: what the name, without ':0', ends with.
     """
     scope = scope.name if isinstance(scope, VariableScope) else scope
+    for what, value in (("scope", scope), ("suffix", suffix)):
+        if value is not None and not isinstance(value, str):
+            raise ArgumentTypeError(f"The {what} is a string.", expected="a string", got=repr(value))
     if suffix is not None:
         scope = (scope or "") + ".*" + (suffix if ":" in suffix else suffix + ":")
     return get_default_graph().get_collection(collection, scope)
@@ -526,6 +530,8 @@ def get_variables_by_suffix(suffix, scope=None):
 
 def get_variables_by_name(given_name, scope=None):
     """The variables whose last name is `given_name`, in any scope."""
+    if not isinstance(given_name, str):
+        raise ArgumentTypeError("A name is a string.", expected="a string", got=repr(given_name))
     return get_variables(scope=scope, suffix=f"/{given_name}:|^{given_name}:")
 
 

@@ -5,7 +5,7 @@ import os
 
 from npslim import queues
 from npslim.dtypes import string
-from npslim.errors import InvalidArgumentError, NotFoundError
+from npslim.errors import DTypeError, InvalidArgumentError, NotFoundError
 from npslim.graph import user_line
 from npslim.ops.elementwise import add_n
 from npslim.ops.queue import FIFOQueue, RandomShuffleQueue
@@ -21,7 +21,7 @@ class ParallelReader:
 
     def __init__(self, reader_class, common_queue, num_readers=4, reader_kwargs=None):
         if len(common_queue.dtypes) != 2:
-            raise InvalidArgumentError(
+            raise DTypeError(
                 "The common queue takes pairs (key, value).", expected="two dtypes", got=common_queue.dtypes
             )
         if num_readers < 1:

@@ -8,7 +8,7 @@ import contextlib
 from typing import Any
 
 from npslim.errors import InvalidArgumentError, ShapeError
-from npslim.graph import get_default_graph, user_line
+from npslim.graph import check_function, get_default_graph, user_line
 from npslim.op import as_tensor
 from npslim.ops.normalize import bias_add
 from npslim.ops.shape import shape
@@ -39,6 +39,7 @@ class Layer:
         """`normalizer_fn(outputs)` if there is one, else `outputs` plus a variable `biases`, unless it has no
         initializer.
         """
+        check_function(normalizer_fn, "normalizer_fn")
         if normalizer_fn is not None:
             return normalizer_fn(outputs, **(normalizer_params or {}))
         if initializer is None:
@@ -49,6 +50,7 @@ class Layer:
 
     def finish(self, outputs, activation_fn=None):
         """`activation_fn(outputs)` if there is one, put into the collections that the caller asked for."""
+        check_function(activation_fn, "activation_fn")
         if activation_fn is not None:
             outputs = activation_fn(outputs)
         return collect_named_outputs(self.outputs_collections, self.scope.name, outputs)

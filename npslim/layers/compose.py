@@ -1,8 +1,10 @@
 """Layers made of layers."""
 
 import functools
+import numbers
 
-from npslim.errors import InvalidArgumentError
+from npslim.errors import ArgumentTypeError, InvalidArgumentError
+from npslim.graph import check_function
 from npslim.op import as_tensor
 from npslim.scopes import variable_scope
 
@@ -16,12 +18,16 @@ def repeat(inputs, repetitions, layer, *args, **kwargs):
     """Apply `layer(inputs, *args, **kwargs)` `repetitions` times, each to the outputs of the one before.
 
     With scope "s", or the layer's name without one, the layers' scopes are s/s_1, s/s_2 ...
+    Raises TypeError for a layer that cannot be called, or repetitions that are no integer.
     """
     scope = kwargs.pop("scope", None)
+    check_function(layer, "layer")
+    if not isinstance(repetitions, numbers.Integral):
+        raise ArgumentTypeError("repetitions is a number of times.", expected="an integer", got=repr(repetitions))
     with variable_scope(scope, "Repeat", [inputs]):
         name = scope or _layer_name(layer, "repeat")
         outputs = as_tensor(inputs)
-        for i in range(repetitions):
+        for i in range(int(repetitions)):
             outputs = layer(outputs, *args, **{**kwargs, "scope": f"{name}_{i + 1}"})
         return outputs
 
@@ -33,6 +39,7 @@ def stack(inputs, layer, stack_args, **kwargs):
     stack_args that is no list or tuple.
     """
     scope = kwargs.pop("scope", None)
+    check_function(layer, "layer")
     if not isinstance(stack_args, list | tuple):
         raise InvalidArgumentError("stack_args need to be a list or tuple.", expected="a list", got=repr(stack_args))
     with variable_scope(scope, "Stack", [inputs]):

@@ -50,6 +50,7 @@ def separable_convolution2d(
             raise InvalidArgumentError(
                 "A stride and a rate cannot both be above 1.", expected="one of them 1", got=f"{strides}, {rates}"
             )
+        (depth_multiplier,) = n_of(depth_multiplier, 1, "depth_multiplier")
         shape = [*n_of(kernel_size, 2, "kernel_size"), known_channels(here.inputs, data_format), depth_multiplier]
         weights = here.variable("depthwise_weights", shape, weights_initializer, weights_regularizer)
         outputs = depthwise_conv2d_native(

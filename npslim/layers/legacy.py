@@ -3,7 +3,7 @@
 import functools
 
 from npslim.errors import ShapeError
-from npslim.graph import GraphKeys, get_default_graph, user_line
+from npslim.graph import GraphKeys, check_function, get_default_graph, user_line
 from npslim.initializers import xavier_initializer, zeros_initializer
 from npslim.layers.common import sizes_of
 from npslim.op import as_tensor
@@ -59,6 +59,7 @@ def legacy_fully_connected(
             y = bias_add(y, bias)
         if rank > 2:
             y = reshape(y, [*sizes_of(x)[:-1], num_output_units])
+        check_function(activation_fn, "activation_fn")
         outputs = y if activation_fn is None else activation_fn(y)
         get_default_graph().add_to_collections(list(output_collections or ()), outputs)
         return outputs

@@ -1,8 +1,10 @@
 """Batch normalization (Ioffe and Szegedy, 2015), with batch renormalization (Ioffe, 2017)."""
 
+import numbers
+
 import numpy as np
 
-from npslim.errors import InvalidArgumentError, ShapeError
+from npslim.errors import ArgumentTypeError, InvalidArgumentError, ShapeError
 from npslim.graph import GraphKeys, control_dependencies, get_default_graph, user_line
 from npslim.initializers import ones_initializer, zeros_initializer
 from npslim.layers.common import first_channels, known_channels, layer
@@ -64,6 +66,16 @@ def batch_norm(
         rank = here.inputs.spec.rank
         if data_format not in ("NHWC", "NCHW"):
             raise InvalidArgumentError("Unknown data_format.", expected="NHWC or NCHW", got=repr(data_format))
+        unknown = set(renorm_clipping or ()) - {"rmax", "rmin", "dmax"}
+        if unknown:
+            raise InvalidArgumentError(
+                "renorm_clipping has unknown keys.",
+                expected="rmax, rmin, dmax",
+                got=sorted(unknown),
+                made_at=user_line(),
+            )
+        if not isinstance(epsilon, numbers.Real):
+            raise ArgumentTypeError("epsilon is a number.", expected="a float", got=repr(epsilon), made_at=user_line())
         channels = known_channels(here.inputs, data_format)
         legacy = batch_weights is not None or zero_debias_moving_mean or updates_collections != GraphKeys.UPDATE_OPS
         if renorm and legacy:

@@ -1,5 +1,7 @@
 """Transposed convolution: from few pixels to many (Zeiler et al., 2010, who call it deconvolution)."""
 
+from npslim.errors import ShapeError
+from npslim.graph import user_line
 from npslim.initializers import xavier_initializer, zeros_initializer
 from npslim.layers.common import first_channels, known_channels, layer, n_of
 from npslim.ops.activation import relu
@@ -7,6 +9,7 @@ from npslim.ops.conv import conv2d_transpose as transposed_2d
 from npslim.ops.conv import conv3d_transpose as transposed_3d
 from npslim.ops.shape import shape as shape_of
 from npslim.scopes import add_arg_scope
+from npslim.spec import show_shape
 
 
 def _transposed(n, sizes):
@@ -37,6 +40,11 @@ def _transposed(n, sizes):
             scope, f"Conv{n}d_transpose", inputs, reuse=reuse, trainable=trainable,
             variables_collections=variables_collections, outputs_collections=outputs_collections,
         ) as here:  # fmt: skip
+            if here.inputs.spec.rank not in (None, n + 2):
+                raise ShapeError(
+                    f"conv{n}d_transpose: the inputs have another rank.", expected=f"rank {n + 2}",
+                    got=f"{here.inputs.name} {show_shape(here.inputs.spec.shape)}", made_at=user_line(),
+                )  # fmt: skip
             kernel, strides = n_of(kernel_size, n, "kernel_size"), n_of(stride, n, "stride")
             shape = [*kernel, num_outputs, known_channels(here.inputs, data_format)]
             weights = here.variable("weights", shape, weights_initializer, weights_regularizer)

@@ -1,19 +1,21 @@
 """Metrics of several classes: confusion matrices and what follows from them."""
 
+import numbers
 from typing import Any
 
 import numpy as np
 
 from npslim.dtypes import float32, int32, numpy_dtype
-from npslim.errors import InvalidArgumentError
-from npslim.graph import user_line
+from npslim.errors import ArgumentTypeError, InvalidArgumentError
+from npslim.graph import control_dependencies, user_line
 from npslim.metrics.common import as_count, collected, counter, metric_variable, operands, pair
 from npslim.op import as_tensor
+from npslim.ops.checks import assert_less, assert_non_negative
 from npslim.ops.elementwise import divide_no_nan, multiply
 from npslim.ops.logic import cast, equal, greater, not_equal, where
 from npslim.ops.reduce import reduce_max, reduce_mean, reduce_sum
 from npslim.ops.segment import unsorted_segment_sum
-from npslim.ops.shape import ones_like, reshape, zeros_like
+from npslim.ops.shape import identity, ones_like, reshape, zeros_like
 from npslim.scopes import name_scope, variable_scope
 
 _FLOAT64 = np.dtype(np.float64)
@@ -23,6 +25,7 @@ def confusion_matrix(labels, predictions, num_classes: Any = None, dtype: Any = 
     """How often an example of class i was taken for j: `[num_classes, num_classes]`.
 
     labels, predictions: `[n]` integers. num_classes: one more than the greatest number unless given. weights: `[n]`.
+    Raises InvalidArgumentError for numbers below 0 or not below num_classes.
     """
     with name_scope(name, "confusion_matrix", [labels, predictions]):
         predictions, labels, _ = operands("confusion_matrix", predictions, labels)
@@ -30,11 +33,19 @@ def confusion_matrix(labels, predictions, num_classes: Any = None, dtype: Any = 
         if num_classes is None:
             num_classes = 1 + reduce_max([reduce_max(labels), reduce_max(predictions)])
         n = cast(as_tensor(num_classes), dtype=np.dtype(np.int64))
+        with control_dependencies([check for x in (labels, predictions) for check in _in_range(x, n)]):
+            labels = identity(labels)
         cells = reshape(labels * n + predictions, [-1])
         dtype = numpy_dtype(dtype)
         amount = ones_like(cells, dtype=dtype) if weights is None else cast(reshape(weights, [-1]), dtype=dtype)
         shape = [num_classes, num_classes] if isinstance(num_classes, int) else [n, n]
         return reshape(unsorted_segment_sum(amount, cells, n * n), shape)
+
+
+def _in_range(classes, n):
+    """The checks that `classes` are class numbers."""
+    least = assert_non_negative(classes, message="Class numbers are not negative.")
+    return least, assert_less(classes, n, message="A class number is too large for num_classes.")
 
 
 def _check_classes(name, num_classes):
@@ -55,6 +66,8 @@ def streaming_mean_iou(
     """
     with variable_scope(name, "mean_iou", [predictions, labels, weights]):
         predictions, labels, weights = operands("streaming_mean_iou", predictions, labels, weights)
+        if not isinstance(num_classes, numbers.Integral):
+            raise ArgumentTypeError("num_classes is a number.", expected="an integer", got=repr(num_classes))
         total = metric_variable([num_classes, num_classes], _FLOAT64, "total_confusion_matrix")
         batch = confusion_matrix(
             reshape(labels, [-1]), reshape(predictions, [-1]), num_classes, _FLOAT64, weights=reshape(weights, [-1])

@@ -282,6 +282,8 @@ def auc_using_histogram(boolean_labels, scores, score_range, nbins=100, collecti
         low, high = (float(x) for x in score_range)
         if not low < high:
             raise InvalidArgumentError("score_range must be (lowest, highest).", got=score_range)
+        if nbins < 1:
+            raise InvalidArgumentError("auc_using_histogram: there must be a bin.", expected="nbins >= 1", got=nbins)
         places = floor((as_count(scores) - low) / (high - low) * float(nbins))
         places = cast(clip_by_value(places, 0.0, nbins - 1.0), dtype=np.dtype(np.int64))
         true = as_count(cast(labels, dtype=np.dtype(bool)))

@@ -1,9 +1,11 @@
 """Metrics of yes-or-no decisions: how often which of them was right, by one decision or at many thresholds."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from npslim.dtypes import float32
-from npslim.errors import InvalidArgumentError
+from npslim.errors import ArgumentTypeError, InvalidArgumentError
 from npslim.graph import control_dependencies, user_line
 from npslim.metrics.common import (
     EPSILON,
@@ -108,6 +110,8 @@ def at_thresholds(predictions, labels, thresholds, weights, kinds):
     inside = reduce_all(logical_and(greater_equal(predictions, 0.0), less_equal(predictions, 1.0)))
     with control_dependencies([Assert(inside, ["predictions must be in [0, 1]"])]):
         predictions = identity(cast(predictions, dtype=float32.dtype))
+    if not isinstance(thresholds, Sequence | np.ndarray):
+        raise ArgumentTypeError("thresholds are a list.", expected="numbers in [0, 1]", got=repr(thresholds))
     limits = as_tensor(np.asarray(thresholds, np.float32).reshape(-1, 1))
     said = greater(reshape(predictions, [1, -1]), limits)
     was = reshape(cast(labels, dtype=np.dtype(bool)), [1, -1])

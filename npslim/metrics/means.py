@@ -1,8 +1,8 @@
 """Means over everything seen: of values, of errors, of what is right."""
 
 from npslim.dtypes import float32
-from npslim.errors import DTypeError, InvalidArgumentError
-from npslim.graph import control_dependencies
+from npslim.errors import ArgumentTypeError, DTypeError, InvalidArgumentError, ShapeError
+from npslim.graph import control_dependencies, user_line
 from npslim.metrics.common import as_count, broadcast_weights, check_k, collected, counter, operands, pair
 from npslim.op import as_tensor
 from npslim.ops.elementwise import divide_no_nan, multiply
@@ -77,6 +77,11 @@ def streaming_mean_tensor(values, weights=None, metrics_collections=None, update
     """
     with variable_scope(name, "mean", [values, weights]):
         values = as_count(values)
+        if values.spec.shape is None or None in values.spec.shape:
+            raise ShapeError(
+                "streaming_mean_tensor: the shape must be known.", expected="known sizes", got=str(values.spec),
+                made_at=user_line(),
+            )  # fmt: skip
         shape = values.shape.as_list()
         total, count = counter(shape, "total_tensor"), counter(shape, "count_tensor")
         weights = broadcast_weights(weights, values)
@@ -230,6 +235,11 @@ def aggregate_metrics(*value_update_tuples):
 
 
 def aggregate_metric_map(names_to_tuples):
-    """({name: value}, {name: update}) of a dictionary of metrics."""
+    """({name: value}, {name: update}) of a dictionary of metrics. ValueError for none, TypeError for no pairs."""
+    if not names_to_tuples:
+        raise InvalidArgumentError("Expected at least one value_tensor/update_op pair.", got=names_to_tuples)
+    odd = [name for name, pair in names_to_tuples.items() if not isinstance(pair, tuple | list) or len(pair) != 2]
+    if odd:
+        raise ArgumentTypeError("A metric is a pair.", expected="(value, update)", got=names_to_tuples[odd[0]])
     values = {name: value for name, (value, _) in names_to_tuples.items()}
     return values, {name: update for name, (_, update) in names_to_tuples.items()}

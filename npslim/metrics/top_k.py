@@ -7,7 +7,7 @@ counts. Values are float64, NaN before anything was counted, as in TensorFlow.
 
 import numpy as np
 
-from npslim.errors import ShapeError
+from npslim.errors import DTypeError, ShapeError
 from npslim.graph import user_line
 from npslim.metrics.common import check_k, metric_variable, pair
 from npslim.op import as_tensor
@@ -36,13 +36,20 @@ def _best(predictions, k):
     return cast(top_k(predictions, k=check_k(k))[1], dtype=_INT64)
 
 
+def _class_numbers(value, what):
+    value = as_tensor(value)
+    if value.spec.dtype.kind not in "iu":
+        raise DTypeError(f"{what} are class numbers.", expected="int32 or int64", got=f"{value.name} {value.spec}")
+    return value
+
+
 def _label_sets(labels, guesses):
     """(labels `[..., labels]`, which of them count `[..., labels]` bool): each label once, and no filling."""
     if isinstance(labels, SparseTensor | SparseTensorValue):
         dense = sparse_tensor_to_dense(SparseTensor.from_value(labels), _NOWHERE)
     else:
         dense = as_tensor(labels)
-    dense = cast(dense, dtype=_INT64)
+    dense = cast(_class_numbers(dense, "labels"), dtype=_INT64)
     if dense.spec.rank is not None and guesses.spec.rank is not None:
         if dense.spec.rank == guesses.spec.rank - 1:
             dense = expand_dims(dense, axis=-1)
@@ -124,7 +131,7 @@ def sparse_recall_at_top_k(
 ):  # fmt: skip
     """`streaming_sparse_recall_at_k` of given guesses `[..., k]`."""
     collections = metrics_collections, updates_collections
-    guesses = cast(as_tensor(top_k_predictions), dtype=_INT64)
+    guesses = cast(_class_numbers(top_k_predictions, "top_k_predictions"), dtype=_INT64)
     return _share(name, guesses, labels, None, class_id, weights, "false_negative", collections, "recall")
 
 
@@ -143,7 +150,7 @@ def streaming_sparse_precision_at_top_k(
 ):  # fmt: skip
     """`streaming_sparse_precision_at_k` of given guesses `[..., k]`."""
     collections = metrics_collections, updates_collections
-    guesses = cast(as_tensor(top_k_predictions), dtype=_INT64)
+    guesses = cast(_class_numbers(top_k_predictions, "top_k_predictions"), dtype=_INT64)
     return _share(name, guesses, labels, None, class_id, weights, "false_positive", collections, "precision")
 
 
@@ -164,7 +171,7 @@ def streaming_sparse_average_precision_at_top_k(
     top_k_predictions, labels, weights=None, metrics_collections=None, updates_collections=None, name=None
 ):
     """`streaming_sparse_average_precision_at_k` of given guesses `[..., k]`."""
-    guesses = cast(as_tensor(top_k_predictions), dtype=_INT64)
+    guesses = cast(_class_numbers(top_k_predictions, "top_k_predictions"), dtype=_INT64)
     return _average_precision(
         name, "average_precision_at_top_k", guesses, labels, weights, "max", (metrics_collections, updates_collections)
     )

@@ -1,9 +1,12 @@
 """Distinct values, and how many there are of each."""
 
+import numbers
+from collections.abc import Iterable
+
 import numpy as np
 
 from npslim.backend import array_module
-from npslim.errors import DTypeError, InvalidArgumentError, ShapeError
+from npslim.errors import ArgumentTypeError, DTypeError, InvalidArgumentError, ShapeError
 from npslim.op import op
 from npslim.spec import Spec, show_shape
 
@@ -72,4 +75,6 @@ def bucketize(input_tensor, boundaries, name=None):
 
     Raises TypeError for strings, ValueError for boundaries out of order.
     """
+    if not isinstance(boundaries, Iterable) or not all(isinstance(b, numbers.Real) for b in boundaries):
+        raise ArgumentTypeError("bucketize: the boundaries are numbers.", expected="a list", got=repr(boundaries))
     return place_among(input_tensor, boundaries=tuple(float(b) for b in boundaries), name=name)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from npslim.backend import array_module
-from npslim.errors import InvalidArgumentError, ShapeError
+from npslim.errors import DTypeError, InvalidArgumentError, ShapeError
 from npslim.graph import OPERATORS
 from npslim.op import as_array, as_tensor, canonical, default_array, op
 from npslim.ops.elementwise import maximum
@@ -171,6 +171,8 @@ def one_hot_of(indices, depth, *, on_value, off_value, axis, dtype):
 
 @one_hot_of.shape
 def _(indices, depth, *, on_value, off_value, axis, dtype):
+    if indices.dtype.kind not in "iu":
+        raise DTypeError("one_hot: indices are integers.", expected="integers", got=indices.dtype)
     if indices.shape is None:
         return Spec(None, dtype)
     size = None if depth.known is None else int(depth.known)

@@ -108,7 +108,12 @@ def safe_embedding_lookup_sparse(
     """
     parts = list(embedding_weights) if isinstance(embedding_weights, list | tuple) else [embedding_weights]
     if not parts or parts[0] is None:
-        raise InvalidArgumentError("embedding_weights are missing.", got=embedding_weights, made_at=user_line())
+        raise InvalidArgumentError(
+            "embedding_weights are missing.",
+            expected="tensors or variables",
+            got=embedding_weights,
+            made_at=user_line(),
+        )
     sparse_ids = SparseTensor.from_value(sparse_ids)
     with name_scope(name, "embedding_lookup", [sparse_ids.values]):
         sizes = sparse_ids.dense_shape

@@ -305,6 +305,7 @@ from npslim.tf.renamed import (
     batch_to_space_nd,
     check_numerics,
     concat,
+    confusion_matrix,
     convert_to_tensor,
     count_nonzero,
     count_up_to,
