@@ -47,6 +47,8 @@ def compare(case, loss, pred):
     (grad,) = slim.gradients(slim.reduce_sum(loss), pred)
     value, slope = slim.Session().run([loss, grad], {pred: case.arrays("inputs")["pred"]})
     expected = case.arrays("outputs")["loss"]
+    golden_cases.note("losses", case, value, expected)
+    golden_cases.note("losses", f"{case}, gradient", slope, case.arrays("grads")["pred"])
     np.testing.assert_allclose(value, expected, rtol=2e-6, atol=2e-7 * max(1.0, np.abs(expected).max()))
     right = case.arrays("grads")["pred"]
     np.testing.assert_allclose(slope, right, rtol=1e-5, atol=2e-6 * max(np.abs(right).max(), 1e-3))

@@ -56,6 +56,7 @@ def test_ten_steps(case):
 def close(actual, expected, rtol=2e-6):
     """Within what ten steps make of float32's rounding."""
     assert actual.dtype == expected.dtype
+    golden_cases.note("optimizers", "ten steps", actual, expected)
     np.testing.assert_allclose(actual, expected, rtol=rtol, atol=2e-6)
 
 

@@ -50,6 +50,7 @@ def test_lenet(kernels):
     before, losses, final = run(case, lenet, slim.GradientDescentOptimizer(0.05), kernels=kernels)
     expected = case.arrays("outputs")
     np.testing.assert_allclose(before, expected["logits_before"], rtol=1e-5, atol=1e-5)
+    golden_cases.note("training", case, losses, expected["loss"])
     np.testing.assert_allclose(losses, expected["loss"], rtol=2e-6)
     for name, value in final.items():
         right = expected[f"final:{name}"]

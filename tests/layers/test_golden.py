@@ -75,6 +75,7 @@ def compare(case, what, actual, expected):
     """Within float32's rounding of sums of some hundred terms."""
     actual = np.asarray(actual)
     assert actual.dtype == expected.dtype, what
+    golden_cases.note("layers", f"{case.id}: {what}", actual, expected)
     wide = 1e-12 if expected.dtype == np.float64 else 1e-5
     np.testing.assert_allclose(
         actual, expected, rtol=wide, atol=wide * max(np.abs(expected).max(initial=0), 0.1), err_msg=f"{case.id}: {what}"

@@ -36,6 +36,7 @@ def build(case):
 def close(actual, expected, what):
     actual = np.asarray(actual)
     assert actual.shape == expected.shape and actual.dtype == expected.dtype, what
+    golden_cases.note("metrics", what, actual, expected)
     np.testing.assert_allclose(actual, expected, rtol=2e-5, atol=1e-6, err_msg=what)
 
 
