@@ -2,6 +2,7 @@
 
 import contextlib
 import time
+from collections.abc import ValuesView
 
 import numpy as np
 
@@ -210,8 +211,8 @@ class _Evaluation:
 
 def _leaves(structure):
     if isinstance(structure, dict):
-        structure = list(structure.values())
-    if isinstance(structure, list | tuple):
+        structure = structure.values()
+    if isinstance(structure, list | tuple | ValuesView):
         return [leaf for part in structure for leaf in _leaves(part)]
     return [structure]
 

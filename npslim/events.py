@@ -6,6 +6,7 @@ The protocol buffers of event files are tensorboardX's; none is written by hand.
 import contextlib
 import csv
 import importlib
+import itertools
 import os
 import time
 
@@ -61,13 +62,23 @@ class Writer(NoWriter):
             self._events.close()
 
 
+def unique_suffix():
+    """An ending for the name of an event file, which otherwise has only the second and the host: two writers of one
+    second would write over each other.
+    """
+    return f".{os.getpid()}.{next(_number)}"
+
+
+_number = itertools.count()
+
+
 def event_writer(folder):
     """tensorboardX's writer for `folder`, or None if it is not installed."""
     try:
         tensorboard = importlib.import_module("tensorboardX")
     except ImportError:
         return None
-    return tensorboard.SummaryWriter(logdir=folder)
+    return tensorboard.SummaryWriter(logdir=folder, filename_suffix=unique_suffix())
 
 
 @contextlib.contextmanager

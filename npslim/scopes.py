@@ -39,10 +39,14 @@ def add_arg_scope(func):
     @functools.wraps(func)
     def func_with_args(*args, **kwargs):
         defaults = _current.get().get(key)
-        return func(*args, **{**defaults, **kwargs}) if defaults else func(*args, **kwargs)
+        if not defaults:
+            return func(*args, **kwargs)
+        by_place = names[: len(args)]  # these win as well, where TF-Slim says that they are given twice
+        return func(*args, **({k: v for k, v in defaults.items() if k not in by_place} | kwargs))
 
     func_with_args._key_op = key  # pyright: ignore[reportAttributeAccessIssue]
     parameters = inspect.signature(func).parameters.values()
+    names = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     _scoped[key] = (
         tuple(p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)),
         any(p.kind is p.VAR_KEYWORD for p in parameters),

@@ -8,6 +8,7 @@ before: plan.py   next: autograd/reverse.py
 import os
 import threading
 import zlib
+from collections.abc import ValuesView
 from typing import Any
 
 import numpy as np
@@ -257,6 +258,8 @@ class Session:
             return type(fetches)((key, self._flatten(value, leaves)) for key, value in fetches.items())
         if isinstance(fetches, tuple) and hasattr(fetches, "_fields"):
             return type(fetches)(*(self._flatten(x, leaves) for x in fetches))
+        if isinstance(fetches, ValuesView):  # in Python 2 the values of a dictionary were a list
+            fetches = list(fetches)
         if isinstance(fetches, list | tuple):
             return type(fetches)(self._flatten(x, leaves) for x in fetches)
         if hasattr(fetches, "_components"):  # a sparse tensor and the like: several tensors, one value

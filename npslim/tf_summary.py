@@ -14,7 +14,7 @@ import time
 
 from npslim.data.tfrecord import tf_record_iterator
 from npslim.errors import FailedPreconditionError, InvalidArgumentError, missing_extra
-from npslim.events import Writer
+from npslim.events import Writer, unique_suffix
 from npslim.graph import GraphKeys, get_default_graph, user_line
 from npslim.op import as_tensor
 from npslim.ops import summary as ops
@@ -172,7 +172,7 @@ class FileWriter:
                 files = importlib.import_module("tensorboardX.event_file_writer")
             except ImportError:
                 raise missing_extra("tensorboardX", "tensorboard", "An event file") from None
-            self._events = files.EventsWriter(os.path.join(self._folder, "events"), self._suffix)
+            self._events = files.EventsWriter(os.path.join(self._folder, "events"), unique_suffix() + self._suffix)
             self._numbers = Writer(self._folder, with_events=False)
 
     def __enter__(self):

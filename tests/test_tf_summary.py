@@ -176,3 +176,11 @@ def test_a_closed_writer_refuses_and_can_be_reopened(tmp_path):
 def test_partials_take_the_arguments_of_slim():
     assert isinstance(slim.layers.summarize_variables, functools.partial)
     assert slim.layers.summarize_variables(name_filter="none") == []
+
+
+def test_writers_of_one_second_do_not_write_over_each_other(tmp_path):
+    for tag in "ab":
+        with summary.FileWriter(str(tmp_path)) as writer:
+            writer.add_numbers({tag: 1.0}, 1)
+    events = [event for path in tmp_path.glob("*tfevents*") for event in summary.summary_iterator(str(path))]
+    assert sorted(value.tag for event in events for value in event.summary.value) == ["a", "b"]
