@@ -38,7 +38,7 @@ def npslim_library(kernels):
     return SimpleNamespace(
         slim=npslim, concat=npslim.concat, relu=npslim.relu, placeholder=npslim.placeholder,
         seed=npslim.set_random_seed, initializer=npslim.global_variables_initializer,
-        optimizer=optimizers.MomentumOptimizer, session=lambda: npslim.Session(kernels=kernels),
+        optimizer=optimizers.MomentumOptimizer, session=lambda: npslim.Session(kernels=kernels, threads=1),
         version="NumPy " + importlib.import_module("numpy").__version__,
     )  # fmt: skip
 

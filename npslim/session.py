@@ -25,6 +25,7 @@ from npslim.errors import (
     ShapeError,
 )
 from npslim.fast.rewrite import rewrite
+from npslim.fast.workers import available, sharing
 from npslim.graph import IndexedSlices, Node, Tensor, get_default_graph, sessions
 from npslim.op import as_array, is_state, read_of
 from npslim.plan import REWRITES, check_kernels, make_plan, stand_in
@@ -191,12 +192,14 @@ class Session:
 
     kernels: "plain" runs the textbook's kernels, "fast" a rewritten plan that gives the same, "reference" accumulates
     in float64 and rounds once.
+    threads: how many the fast kernels may use, all cores if None; the bits are the same for any number.
     device: "cpu", or "gpu" for CuPy. `target` and `config` are accepted for old programs and change nothing.
     """
 
-    def __init__(self, target="", graph=None, config=None, *, kernels="plain", device="cpu"):
+    def __init__(self, target="", graph=None, config=None, *, kernels="plain", device="cpu", threads=None):
         self.graph = graph or get_default_graph()
         self.kernels = check_kernels(kernels)
+        self.threads = check_threads(threads)
         self.device = device
         self.module = device_module(device)
         self.store = Store()
@@ -224,7 +227,7 @@ class Session:
         plan = self.plan(tuple(dict.fromkeys(leaves)), tuple(feeds))
         run = Run(self)
         try:
-            with np.errstate(all="ignore"), running_on(self.module), one_blas_thread:
+            with np.errstate(all="ignore"), running_on(self.module), one_blas_thread, sharing(self.threads):
                 values = execute(plan, feeds, run)
         finally:
             run.settle()
@@ -352,6 +355,15 @@ class Session:
         for context in reversed(self._entered.pop()):
             context.__exit__(*exc)
         self.close()
+
+
+def check_threads(threads):
+    """`threads`, or the number of cores for None. Raises InvalidArgumentError."""
+    if threads is None:
+        return available()
+    if not isinstance(threads, int) or threads < 1:
+        raise InvalidArgumentError("These are no threads.", expected="an integer >= 1, or None", got=threads)
+    return threads
 
 
 class InteractiveSession(Session):

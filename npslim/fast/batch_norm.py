@@ -8,6 +8,7 @@ that NumPy's loops are long.
 import numpy as np
 
 from npslim.fast.arena import scratch
+from npslim.fast.workers import each
 
 BLOCK = 1 << 17  # elements
 WIDTH = 1 << 9  # elements of rows laid side by side
@@ -23,12 +24,10 @@ class Rows:
         self.step = max(1, BLOCK // (self.wide * max(c, 1))) * self.wide
 
     def parts(self):
-        """(slice of rows, the rows side by side) of each block."""
+        """[(slice of rows, how many of them lie side by side)] of each block."""
         whole = self.m - self.m % self.wide
-        for start in range(0, whole, self.step):
-            yield slice(start, min(whole, start + self.step)), self.wide
-        if whole < self.m:
-            yield slice(whole, self.m), 1
+        found = [(slice(i, min(whole, i + self.step)), self.wide) for i in range(0, whole, self.step)]
+        return [*found, (slice(whole, self.m), 1)] if whole < self.m else found
 
     def side_by_side(self, vector, dtype):
         """{rows side by side: the vector as often}."""
@@ -55,24 +54,32 @@ def moments(x):
     rows, dtype = Rows(m, c), x.dtype
     centre = x[:: max(1, m // SAMPLE)].mean(axis=0)
     centres = rows.side_by_side(centre, dtype)
-    first, second = np.zeros(c), np.zeros(c)
-    for part, wide in rows.parts():
+    totals = np.zeros((len(rows.parts()), 2, c))
+
+    def one(number):
+        part, wide = rows.parts()[number]
         block = np.subtract(rows.block(x, part, wide), centres[wide], out=rows.temporary(0, part, wide, dtype))
-        rows.total(block, first)
-        rows.total(np.multiply(block, block, out=block), second)
-    first /= m
-    return centre + first, np.maximum(second / m - first * first, 0)
+        rows.total(block, totals[number, 0])
+        rows.total(np.multiply(block, block, out=block), totals[number, 1])
+
+    each(one, range(len(totals)))
+    first, second = totals.sum(axis=0) / m
+    return centre + first, np.maximum(second - first * first, 0)
 
 
 def normalize(x, mean, rate, offset, y):
     """`(x - mean) * rate + offset` into `y`."""
     rows = Rows(*x.shape)
     means, rates, offsets = (rows.side_by_side(v, x.dtype) for v in (mean, rate, offset))
-    for part, wide in rows.parts():
+
+    def one(piece):
+        part, wide = piece
         block = rows.block(y, part, wide)
         np.subtract(rows.block(x, part, wide), means[wide], out=block)
         np.multiply(block, rates[wide], out=block)
         np.add(block, offsets[wide], out=block)
+
+    each(one, rows.parts())
 
 
 def gradients(g, x, scale, mean, inverse, out):
@@ -80,21 +87,30 @@ def gradients(g, x, scale, mean, inverse, out):
     (m, c), dtype = x.shape, x.dtype
     rows = Rows(m, c)
     means = rows.side_by_side(mean, dtype)
-    g_offset, products = np.zeros(c), np.zeros(c)
-    for part, wide in rows.parts():
+    totals = np.zeros((len(rows.parts()), 2, c))
+
+    def add_up(number):
+        part, wide = rows.parts()[number]
         gs, block = rows.block(g, part, wide), rows.temporary(0, part, wide, dtype)
-        rows.total(gs, g_offset)
+        rows.total(gs, totals[number, 0])
         np.subtract(rows.block(x, part, wide), means[wide], out=block)
-        rows.total(np.multiply(block, gs, out=block), products)
+        rows.total(np.multiply(block, gs, out=block), totals[number, 1])
+
+    each(add_up, range(len(totals)))
+    g_offset, products = totals.sum(axis=0)
     rate, g_scale = scale * inverse, products * inverse
     rates = rows.side_by_side(rate, dtype)
     slopes = rows.side_by_side(-rate * inverse * g_scale / m, dtype)
     shifts = rows.side_by_side(-rate * g_offset / m, dtype)
-    for part, wide in rows.parts():
+
+    def one(piece):
+        part, wide = piece
         target, block = rows.block(out, part, wide), rows.temporary(0, part, wide, dtype)
         np.subtract(rows.block(x, part, wide), means[wide], out=block)
         np.multiply(block, slopes[wide], out=block)
         np.add(block, shifts[wide], out=block)
         np.multiply(rows.block(g, part, wide), rates[wide], out=target)
         np.add(target, block, out=target)
+
+    each(one, rows.parts())
     return g_scale.astype(dtype), g_offset.astype(dtype)

@@ -10,7 +10,11 @@ import functools
 import numpy as np
 
 from npslim.backend import blas_functions
+from npslim.fast.tiles import stretches
+from npslim.fast.workers import each
 
+LARGE = 1 << 22  # multiplications
+BAND = 128  # rows or columns at the least
 ROW_MAJOR, AS_IS, TRANSPOSED = 101, 111, 112
 
 
@@ -27,6 +31,17 @@ def _gemm(char):
     ]  # fmt: skip
     function.restype = None
     return function
+
+
+def large_product(a, b, out):
+    """`a @ b` into `out`, its rows or its columns shared out if there are many."""
+    (m, n), k = out.shape, a.shape[1]
+    if m * n * k < LARGE:
+        np.matmul(a, b, out=out)
+    elif m >= n:
+        each(lambda rows: np.matmul(a[rows], b, out=out[rows]), stretches(m, max(BAND, -(-m // 4))))
+    else:
+        each(lambda some: np.matmul(a, b[:, some], out=out[:, some]), stretches(n, max(BAND, -(-n // 4))))
 
 
 def product(a, b, out, add=False):

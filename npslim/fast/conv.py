@@ -18,9 +18,11 @@ import numpy as np
 from npslim.fast.arena import scratch
 from npslim.fast.blas import product
 from npslim.fast.tiles import cut
+from npslim.fast.workers import each
 
 TILE = 3 << 19  # bytes of a tile's input and output together
 PLACES = 1024  # the least places of a tile
+GROUPS = 4  # of tiles, each of which adds up a filter's gradient
 
 
 @dataclass(frozen=True)
@@ -79,35 +81,46 @@ class Tile:
 def tiles(x, slide, out, depth):
     """(images, rows) of each tile."""
     row = x.itemsize * (x.shape[3] * slide.kernel[0] * slide.strides[1] + depth)
-    return cut(x.shape[0], out[0], out[1], max(PLACES, TILE // row))
+    return cut(x.shape[0], out[0], out[1], max(PLACES, TILE // row), PLACES // 4)
 
 
 def correlate(x, w, y, slide):
     """`x` `[n, h, w, c]` by filters `[kh, kw, c, o]` into `y` `[n, oh, ow, o]`; zeros lie around x."""
     o = w.shape[3]
     matrix = np.ascontiguousarray(w.transpose(1, 0, 2, 3)).reshape(-1, o)
-    for images, rows in tiles(x, slide, y.shape[1:3], o):
-        tile = Tile(x, slide, y.shape[1:3], images, rows)
+
+    def one(part):
+        tile = Tile(x, slide, y.shape[1:3], *part)
         sums = scratch(3, tile.places * o, y.dtype).reshape(tile.places, o)
         for r in range(tile.q):
             product(tile.rows(r), matrix, sums[r :: tile.q])
-        y[images, rows] = sums.reshape(*tile.grid, o)[tile.valid]
+        y[part] = sums.reshape(*tile.grid, o)[tile.valid]
+
+    each(one, tiles(x, slide, y.shape[1:3], o))
 
 
 def correlate_filter(x, g, w, slide):
     """The gradient of `correlate` by its filter, into `w`, for the cotangent `g` of y."""
     kh, kw, c, o = w.shape
-    total = scratch(4, w.size, w.dtype).reshape(-1, o)
-    total.fill(0)
-    for images, rows in tiles(x, slide, g.shape[1:3], o):
-        tile = Tile(x, slide, g.shape[1:3], images, rows)
-        padded = scratch(3, tile.places * o, g.dtype).reshape(*tile.grid, o)
-        padded[tile.valid] = g[images, rows]
-        padded[:, :, g.shape[2] :] = 0
-        padded = padded.reshape(tile.places, o)
-        for r in range(tile.q):
-            product(tile.rows(r).T, padded[r :: tile.q], total, add=True)
-    w.transpose(1, 0, 2, 3)[...] = total.reshape(kw, kh, c, o)
+    parts = tiles(x, slide, g.shape[1:3], o)
+    count = max(1, min(len(parts), GROUPS))
+    totals = scratch(4, count * w.size, w.dtype).reshape(count, -1, o)
+    totals.fill(0)
+
+    def one(group):
+        for part in parts[group::count]:
+            tile = Tile(x, slide, g.shape[1:3], *part)
+            padded = scratch(3, tile.places * o, g.dtype).reshape(*tile.grid, o)
+            padded[tile.valid] = g[part]
+            padded[:, :, g.shape[2] :] = 0
+            padded = padded.reshape(tile.places, o)
+            for r in range(tile.q):
+                product(tile.rows(r).T, padded[r :: tile.q], totals[group], add=True)
+
+    each(one, range(count))
+    for group in range(1, count):
+        totals[0] += totals[group]
+    w.transpose(1, 0, 2, 3)[...] = totals[0].reshape(kw, kh, c, o)
 
 
 def correlate_input(g, w, x, slide, correlate=correlate):

@@ -10,6 +10,7 @@ import numpy as np
 
 from npslim.fast.arena import scratch
 from npslim.fast.tiles import cut
+from npslim.fast.workers import each
 
 TILE = 1 << 17  # elements of the result in a tile
 WIDTH = 1 << 10  # elements of places laid side by side, so that NumPy's loops are long
@@ -64,15 +65,12 @@ def _inside(start, stride, count, size):
     return slice(low, high), slice(begin, begin + (high - low - 1) * stride + 1, stride) if high > low else slice(0, 0)
 
 
-def _tiles(x, out, c):
-    return cut(len(x), out[0], out[1], max(1, TILE // c))
-
-
 def correlate(x, w, y, slide):
     """`x` `[n, h, w, c]` by filters `[kh, kw, c]` into `y` `[n, oh, ow, c]`; zeros lie around x."""
     sh, sw = slide.strides
-    for images, rows in _tiles(x, y.shape[1:3], w.shape[2]):
-        tile = Tile(x, slide, y.shape[1:3], images, rows)
+
+    def one(part):
+        tile = Tile(x, slide, y.shape[1:3], *part)
         filters = np.tile(w, tile.wide)
         total, term = tile.temporary(3, y.dtype), tile.temporary(4, y.dtype)
         for a, b in np.ndindex(min(sh, slide.kernel[0]), min(sw, slide.kernel[1])):
@@ -80,4 +78,6 @@ def correlate(x, w, y, slide):
             np.einsum("mijk,ijk->mk", tile.seen(a, b), filters[a::sh, b::sw], out=out)
             if a or b:
                 np.add(total, term, out=total)
-        y[images, rows] = tile.result(total)
+        y[part] = tile.result(total)
+
+    each(one, cut(len(x), y.shape[1], y.shape[2], max(1, TILE // w.shape[2]), max(1, TILE // (4 * w.shape[2]))))

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from npslim.fast import batch_norm, depthwise, pool, winograd
+from npslim.fast.blas import large_product
 from npslim.fast.conv import Slide, correlate, correlate_filter, correlate_input
 from npslim.ops.windows import per_dimension, sliding
 from npslim.spec import is_full
@@ -61,7 +62,9 @@ def matmul(arena, a, b, *, transpose_a=False, transpose_b=False):
     a = a.T if transpose_a else a
     b = b.T if transpose_b else b
     shape = (a.shape[0], b.shape[1])
-    return np.matmul(a, b, out=arena.take(shape, a.dtype, shape[0] * shape[1]))
+    y = _take(arena, shape, a.dtype)
+    large_product(a, b, y)
+    return y
 
 
 # ---- convolutions
@@ -107,7 +110,7 @@ def conv2d(arena, x, w, **attrs):
     y = _take(arena, conv.output, x.dtype)
     x, out = conv.last(x), conv.last(y)
     if conv.algorithm == "product":
-        np.matmul(rows(x), w[0, 0], out=rows(out))
+        large_product(rows(x), w[0, 0], rows(out))
     elif conv.algorithm == "winograd":
         winograd.correlate(x, w, out, conv.slide.first)
     else:
@@ -123,7 +126,7 @@ def conv2d_backprop_input(arena, like, w, g, **attrs):
     x = _take(arena, like.shape, g.dtype)
     g, out = conv.last(g), conv.last(x)
     if conv.algorithm == "product":
-        np.matmul(rows(g), w[0, 0].T, out=rows(out))
+        large_product(rows(g), w[0, 0].T, rows(out))
     elif conv.algorithm == "winograd":
         top, left = conv.slide.first
         winograd.correlate(g, w, out, (2 - top, 2 - left), turned=True)
@@ -140,7 +143,7 @@ def conv2d_backprop_filter(arena, x, like, g, **attrs):
     w = _take(arena, like.shape, g.dtype)
     x, g = conv.last(x), conv.last(g)
     if conv.algorithm == "product":
-        np.matmul(rows(x).T, rows(g), out=w[0, 0])
+        large_product(rows(x).T, rows(g), w[0, 0])
     elif conv.algorithm == "winograd":
         winograd.correlate_filter(x, g, w, conv.slide.first)
     else:

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 
 from npslim.fast.arena import scratch
+from npslim.fast.tiles import stretches
+from npslim.fast.workers import each
 
 BLOCK = 1 << 15  # elements: 128 KB of float32
 SMALL = 1 << 12  # elements: below, the plain kernel is as quick
@@ -181,19 +183,21 @@ def block_of_zeros(count, dtype):
 
 def by_blocks(parts, inputs, kinds, out):
     """Run the parts over `out`, block by block."""
-    function, operands = parts[0]
-    if len(parts) == 1 and ZEROS not in operands and "row" not in kinds and isinstance(function, np.ufunc):
-        function(*(inputs[i] for i in operands), out=out)
-        return
     width = (out.shape[-1],) if "row" in kinds else ()
     out = out.reshape(-1, *width)
     rows = max(1, BLOCK // width[0]) if width else BLOCK
     inputs = [x.reshape(out.shape) if kind == "whole" else x for x, kind in zip(inputs, kinds, strict=True)]
     zeros = block_of_zeros(rows * out[0].size, out.dtype).reshape(rows, *width)
-    for start in range(0, len(out), rows):
-        part = slice(start, start + rows)
-        target = out[part]
-        blocks = [x[part] if kind == "whole" else x for x, kind in zip(inputs, kinds, strict=True)]
-        for function, operands in parts:
-            found = (target if i is RUNNING else zeros[: len(target)] if i is ZEROS else blocks[i] for i in operands)
-            function(*found, out=target)
+    simple = len(parts) == 1 and ZEROS not in parts[0][1] and not width and isinstance(parts[0][0], np.ufunc)
+
+    def some(stretch):
+        step = stretch.stop - stretch.start if simple else rows
+        for start in range(stretch.start, stretch.stop, step):
+            part = slice(start, min(stretch.stop, start + step))
+            target = out[part]
+            blocks = [x[part] if kind == "whole" else x for x, kind in zip(inputs, kinds, strict=True)]
+            for function, operands in parts:
+                found = (target if i is RUNNING else zeros[: len(target)] if i is ZEROS else blocks[i] for i in operands)
+                function(*found, out=target)
+
+    each(some, stretches(len(out), 2 * rows))

@@ -9,6 +9,8 @@ import itertools
 import numpy as np
 
 from npslim.fast.arena import scratch
+from npslim.fast.tiles import stretches
+from npslim.fast.workers import each
 
 BLOCK = 1 << 15  # elements of the result in a part
 
@@ -42,12 +44,23 @@ def row_parts(y):
     return [slice(start, min(y.shape[1], start + step)) for start in range(0, y.shape[1], step)]
 
 
+def each_image(work, y):
+    """`work(number)` for each image of `y`, shared out by as many images as make a block."""
+
+    def some(images):
+        for image in range(images.start, images.stop):
+            work(image)
+
+    each(some, stretches(len(y), max(1, BLOCK // max(1, y[:1].size))))
+
+
 def maximum(x, y, slide):
     """The maximum of each window of `x` into `y`."""
     whole = slide.first == (0, 0) and all(
         (o - 1) * s + k <= n for o, s, k, n in zip(y.shape[1:3], slide.strides, slide.kernel, x.shape[1:3], strict=True)
     )
-    for image in range(len(x)):
+
+    def one(image):
         source, target = x[image : image + 1], y[image : image + 1]
         for part in row_parts(y):
             if not whole:
@@ -58,6 +71,8 @@ def maximum(x, y, slide):
                 else:
                     np.maximum(target[out], source[into], out=target[out])
 
+    each_image(one, y)
+
 
 def maximum_grad(x, y, g, out, slide):
     """The cotangent `g` of `y`, the maxima of `x`, put where each window has its first maximum, into `out`.
@@ -66,7 +81,8 @@ def maximum_grad(x, y, g, out, slide):
     """
     bits = np.dtype(f"i{x.itemsize}")
     apart = all(k <= s for k, s in zip(slide.kernel, slide.strides, strict=True))
-    for image in range(len(x)):
+
+    def one(image):
         source, maxima = x[image : image + 1], y[image : image + 1]
         cotangent, target = g[image : image + 1].view(bits), out[image : image + 1]
         target.fill(0)
@@ -90,11 +106,14 @@ def maximum_grad(x, y, g, out, slide):
                     np.bitwise_and(cotangent[to], mask, out=mask)
                     np.add(target[into], mask.view(x.dtype), out=target[into])
 
+    each_image(one, y)
+
 
 def mean(x, y, slide):
     """The mean of the elements that are inside, of each window of `x`, into `y`."""
     over = shares(x.shape[1:3], y.shape[1:3], slide, x.dtype)
-    for image in range(len(x)):
+
+    def one(image):
         source, target = x[image : image + 1], y[image : image + 1]
         for part in row_parts(y):
             target[:, part] = 0
@@ -102,11 +121,14 @@ def mean(x, y, slide):
                 np.add(target[out], source[into], out=target[out])
             np.divide(target[:, part], over[part], out=target[:, part])
 
+    each_image(one, y)
+
 
 def mean_grad(g, out, slide):
     """The adjoint of `mean`, of the cotangent `g` into `out`."""
     over = shares(out.shape[1:3], g.shape[1:3], slide, g.dtype)
-    for image in range(len(g)):
+
+    def one(image):
         target = out[image : image + 1]
         target.fill(0)
         for part in row_parts(g):
@@ -115,6 +137,8 @@ def mean_grad(g, out, slide):
             for to, into in taps(out.shape[1:3], g.shape[1:3], slide, part):
                 of = share[:, to[1].start - part.start : to[1].stop - part.start, to[2]]
                 np.add(target[into], of, out=target[into])
+
+    each_image(one, g)
 
 
 def shares(sizes, out, slide, dtype):

@@ -11,6 +11,8 @@ from contextlib import ExitStack
 import numpy as np
 
 from npslim.fast.arena import scratch
+from npslim.fast.tiles import stretches
+from npslim.fast.workers import each
 
 BLOCK = 1 << 15  # elements: 128 KB of float32
 
@@ -60,9 +62,13 @@ def _alike(value, grad):
 
 def _by_blocks(block_update, outs, values, numbers, grad, attrs):
     outs, values, grad = [x.reshape(-1) for x in outs], [x.reshape(-1) for x in values], grad.reshape(-1)
-    for start in range(0, grad.size, BLOCK):
-        part = slice(start, start + BLOCK)
-        block_update([x[part] for x in outs], [x[part] for x in values], *numbers, grad[part], **attrs)
+
+    def some(stretch):
+        for start in range(stretch.start, stretch.stop, BLOCK):
+            part = slice(start, min(stretch.stop, start + BLOCK))
+            block_update([x[part] for x in outs], [x[part] for x in values], *numbers, grad[part], **attrs)
+
+    each(some, stretches(grad.size, 2 * BLOCK))
 
 
 def gradient_descent(outs, values, alpha, delta):

@@ -1,0 +1,119 @@
+"""Threads that share a kernel's work. The work is cut by the shape alone, and no part of it depends on who does it.
+
+So a result has the same bits for any number of threads. NumPy and BLAS let go of Python's lock while they compute; BLAS
+itself runs on one thread (docs/decisions/0007). A run says how many threads it may use; a part of some work that is cut
+again does that alone.
+"""
+
+import os
+import queue
+import threading
+
+import numpy as np
+
+_local = threading.local()
+
+
+def available():
+    """How many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return max(1, len(os.sched_getaffinity(0)))
+    return os.cpu_count() or 1
+
+
+class sharing:
+    """A context in which `each` uses up to `threads` threads, this one among them."""
+
+    def __init__(self, threads):
+        self.threads = threads
+
+    def __enter__(self):
+        self.before = getattr(_local, "threads", 1)
+        _local.threads = self.threads
+
+    def __exit__(self, *_):
+        _local.threads = self.before
+
+
+def each(work, items):
+    """`work(item)` for every item, in any order, on as many threads as this run may use."""
+    threads = min(getattr(_local, "threads", 1), len(items))
+    if threads < 2:
+        for item in items:
+            work(item)
+        return
+    job = _Job(work, items)
+    _crew.call(job, threads - 1)
+    with sharing(1):
+        job.help()
+    job.finish()
+
+
+class _Job:
+    """Items that whoever comes takes one by one."""
+
+    def __init__(self, work, items):
+        self.work = work
+        self.left = iter(items)
+        self.busy = 0
+        self.error = None
+        self.changed = threading.Condition()
+
+    def help(self):
+        """Take items until there are none left."""
+        while True:
+            with self.changed:
+                try:
+                    item = next(self.left)
+                except StopIteration:
+                    return
+                self.busy += 1
+            try:
+                self.work(item)
+            except BaseException as error:
+                with self.changed:
+                    self.error, self.left = self.error or error, iter(())
+            finally:
+                with self.changed:
+                    self.busy -= 1
+                    self.changed.notify_all()
+
+    def finish(self):
+        """Wait for those that are still at work; raise what one of them raised."""
+        with self.changed:
+            self.changed.wait_for(lambda: not self.busy)
+        if self.error is not None:
+            raise self.error
+
+
+class _Crew:
+    """The threads of this process, started when they are first called."""
+
+    def __init__(self):
+        self.lock = threading.Lock()
+        self.forget()
+
+    def forget(self):
+        """Begin anew: a process that was forked has none of its parent's threads."""
+        self.jobs = queue.SimpleQueue()
+        self.size = 0
+
+    def call(self, job, number):
+        """Let `number` threads help with `job`."""
+        with self.lock:
+            for _ in range(self.size, number):
+                self.size += 1
+                threading.Thread(target=self.work, args=(self.jobs,), daemon=True, name="npslim worker").start()
+        for _ in range(number):
+            self.jobs.put(job)
+
+    @staticmethod
+    def work(jobs):
+        np.seterr(all="ignore")
+        while True:
+            jobs.get().help()
+
+
+_crew = _Crew()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_crew.forget)
