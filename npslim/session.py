@@ -190,13 +190,13 @@ def _seen(tensor, value):
 class Session:
     """Runs parts of a graph.
 
-    kernels: "plain" runs the textbook's kernels, "fast" a rewritten plan that gives the same, "reference" accumulates
+    kernels: "fast" runs a rewritten plan, "plain" the textbook's kernels, which give the same, "reference" accumulates
     in float64 and rounds once.
     threads: how many the fast kernels may use, all cores if None; the bits are the same for any number.
     device: "cpu", or "gpu" for CuPy. `target` and `config` are accepted for old programs and change nothing.
     """
 
-    def __init__(self, target="", graph=None, config=None, *, kernels="plain", device="cpu", threads=None):
+    def __init__(self, target="", graph=None, config=None, *, kernels="fast", device="cpu", threads=None):
         self.graph = graph or get_default_graph()
         self.kernels = check_kernels(kernels)
         self.threads = check_threads(threads)

@@ -38,7 +38,7 @@ def run(op, arrays, attrs, **session):
     outputs = outputs if isinstance(outputs, tuple) else (outputs,)
     graph = get_default_graph()
     graph.seed = 1
-    values = Session(graph=graph, **session).run(list(outputs))
+    values = Session(graph=graph, **{"kernels": "plain", **session}).run(list(outputs))
     values = [np.array(v, object) if isinstance(v, bytes) else v for v in values]  # a string by itself is no S13
     return values, [t.spec for t in outputs]
 

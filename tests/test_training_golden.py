@@ -44,7 +44,7 @@ def run(case, net, optimizer, dtype=slim.float32, kernels="plain"):
     return before, np.array(losses), session.run({v.op.name: v for v in model})
 
 
-@pytest.mark.parametrize("kernels", ["plain", "reference"])
+@pytest.mark.parametrize("kernels", ["plain", "fast", "reference"])
 def test_lenet(kernels):
     case = CASES["lenet_small"]
     before, losses, final = run(case, lenet, slim.GradientDescentOptimizer(0.05), kernels=kernels)

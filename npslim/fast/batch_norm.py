@@ -16,18 +16,19 @@ SAMPLE = 1 << 9  # rows of the sample
 
 
 class Rows:
-    """A matrix `[m, c]` in blocks of rows, `wide` of which lie side by side."""
+    """A matrix `[m, c]` in blocks of rows, `wide` of which lie side by side.
+
+    parts: [(slice of rows, how many of them lie side by side)] of each block.
+    """
 
     def __init__(self, m, c):
         self.m, self.c = m, c
         self.wide = max(1, WIDTH // max(c, 1))
-        self.step = max(1, BLOCK // (self.wide * max(c, 1))) * self.wide
-
-    def parts(self):
-        """[(slice of rows, how many of them lie side by side)] of each block."""
-        whole = self.m - self.m % self.wide
-        found = [(slice(i, min(whole, i + self.step)), self.wide) for i in range(0, whole, self.step)]
-        return [*found, (slice(whole, self.m), 1)] if whole < self.m else found
+        step = max(1, BLOCK // (self.wide * max(c, 1))) * self.wide
+        whole = m - m % self.wide
+        self.parts = [(slice(i, min(whole, i + step)), self.wide) for i in range(0, whole, step)]
+        if whole < m:
+            self.parts.append((slice(whole, m), 1))
 
     def side_by_side(self, vector, dtype):
         """{rows side by side: the vector as often}."""
@@ -54,10 +55,10 @@ def moments(x):
     rows, dtype = Rows(m, c), x.dtype
     centre = x[:: max(1, m // SAMPLE)].mean(axis=0)
     centres = rows.side_by_side(centre, dtype)
-    totals = np.zeros((len(rows.parts()), 2, c))
+    totals = np.zeros((len(rows.parts), 2, c))
 
     def one(number):
-        part, wide = rows.parts()[number]
+        part, wide = rows.parts[number]
         block = np.subtract(rows.block(x, part, wide), centres[wide], out=rows.temporary(0, part, wide, dtype))
         rows.total(block, totals[number, 0])
         rows.total(np.multiply(block, block, out=block), totals[number, 1])
@@ -79,7 +80,7 @@ def normalize(x, mean, rate, offset, y):
         np.multiply(block, rates[wide], out=block)
         np.add(block, offsets[wide], out=block)
 
-    each(one, rows.parts())
+    each(one, rows.parts)
 
 
 def gradients(g, x, scale, mean, inverse, out):
@@ -87,10 +88,10 @@ def gradients(g, x, scale, mean, inverse, out):
     (m, c), dtype = x.shape, x.dtype
     rows = Rows(m, c)
     means = rows.side_by_side(mean, dtype)
-    totals = np.zeros((len(rows.parts()), 2, c))
+    totals = np.zeros((len(rows.parts), 2, c))
 
     def add_up(number):
-        part, wide = rows.parts()[number]
+        part, wide = rows.parts[number]
         gs, block = rows.block(g, part, wide), rows.temporary(0, part, wide, dtype)
         rows.total(gs, totals[number, 0])
         np.subtract(rows.block(x, part, wide), means[wide], out=block)
@@ -112,5 +113,5 @@ def gradients(g, x, scale, mean, inverse, out):
         np.multiply(rows.block(g, part, wide), rates[wide], out=target)
         np.add(target, block, out=target)
 
-    each(one, rows.parts())
+    each(one, rows.parts)
     return g_scale.astype(dtype), g_offset.astype(dtype)

@@ -197,7 +197,9 @@ def by_blocks(parts, inputs, kinds, out):
             target = out[part]
             blocks = [x[part] if kind == "whole" else x for x, kind in zip(inputs, kinds, strict=True)]
             for function, operands in parts:
-                found = (target if i is RUNNING else zeros[: len(target)] if i is ZEROS else blocks[i] for i in operands)
+                found = (
+                    target if i is RUNNING else zeros[: len(target)] if i is ZEROS else blocks[i] for i in operands
+                )
                 function(*found, out=target)
 
     each(some, stretches(len(out), 2 * rows))

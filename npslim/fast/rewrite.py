@@ -85,6 +85,8 @@ def forward_identities(draft):
 
 
 def _gives_its_input(node):
+    if node.control_inputs:  # it waits on purpose: `recompute_grad` keeps memory low by that
+        return False
     if node.op.name == "sum_to":
         g, like = (t.spec.shape for t in node.inputs)
         return is_full(g) and g == like
@@ -170,7 +172,7 @@ def merge_equal(draft):
 
 
 def _key(step):
-    if not pure(step) or step.rewritten or not step.outputs:
+    if not pure(step) or step.rewritten or not step.outputs or step.node.control_inputs:
         return None
     try:
         attrs = tuple((name, type(value), value) for name, value in step.node.attrs.items())

@@ -1,6 +1,5 @@
 """How work is cut into tiles: by the shape alone, so that the same sums are added up whoever does them."""
 
-
 PARTS = 8  # at most, into which a long loop is cut
 
 

@@ -84,7 +84,8 @@ def transform_input(x, first, images, rows, v):
     _, _, n, th, tw, c = v.shape
     parts = even_and_odd(x, first, images, rows, tw)
     mixed = scratch(4, 8 * n * th * (tw + 1) * c, x.dtype).reshape(4, 2, n, th, tw + 1, c)
-    _mix(*(parts[:, :, i : i + 2 * th - 1 : 2] for i in range(4)), mixed)
+    d = [parts[:, :, i : i + 2 * th - 1 : 2] for i in range(4)]
+    _mix(d[0], d[1], d[2], d[3], mixed)
     even, odd = mixed[:, 0], mixed[:, 1]
     _mix(even[..., :-1, :], odd[..., :-1, :], even[..., 1:, :], odd[..., 1:, :], v.swapaxes(0, 1))
 
@@ -123,7 +124,7 @@ def even_and_odd(x, first, images, rows, tw):
 
 def untransform(m, tile, y):
     """A^T m A of every piece, into the tile's rows of `y`."""
-    (images, rows), (_, oh, ow, o) = tile, y.shape
+    (images, rows), (_, _, ow, o) = tile, y.shape
     n, th, tw = images.stop - images.start, rows.stop - rows.start, (ow + 1) // 2
 
     def one(images, rows, m):

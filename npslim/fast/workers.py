@@ -8,9 +8,11 @@ again does that alone.
 import os
 import queue
 import threading
+import time
 
 import numpy as np
 
+SHORTEST, LEAST = 150e-6, 1e-3  # seconds that an item, and those after the first, must take to be shared out
 _local = threading.local()
 
 
@@ -36,11 +38,23 @@ class sharing:
 
 
 def each(work, items):
-    """`work(item)` for every item, in any order, on as many threads as this run may use."""
+    """`work(item)` for every item, in any order, on as many threads as this run may use.
+
+    The first item is timed: short items, or few of them, are not worth the way to other threads.
+    """
     threads = min(getattr(_local, "threads", 1), len(items))
     if threads < 2:
         for item in items:
             work(item)
+        return
+    begin = time.perf_counter()
+    work(items[0])
+    one = time.perf_counter() - begin
+    items = items[1:]
+    if one < SHORTEST or one * len(items) < LEAST:
+        with sharing(1):
+            for item in items:
+                work(item)
         return
     job = _Job(work, items)
     _crew.call(job, threads - 1)

@@ -1,0 +1,103 @@
+"""Threads: the same bits for any number of them, errors that come back, work that is cut by the shape alone."""
+
+import threading
+
+import numpy as np
+import pytest
+
+import npslim as slim
+from npslim.data import digits
+from npslim.errors import InvalidArgumentError
+from npslim.fast import workers
+
+
+def mlp(x):
+    return slim.stack(slim.flatten(x), slim.fully_connected, [64, 32, 10])
+
+
+def lenet(x):
+    net = slim.max_pool2d(slim.conv2d(x, 8, [5, 5]), [2, 2])
+    net = slim.max_pool2d(slim.conv2d(net, 16, [3, 3]), [2, 2])
+    net = slim.dropout(slim.fully_connected(slim.flatten(net), 32), 0.5)
+    return slim.fully_connected(net, 10, activation_fn=None)
+
+
+def separable(x):
+    with slim.arg_scope([slim.conv2d, slim.separable_conv2d], normalizer_fn=slim.batch_norm):
+        net = slim.conv2d(x, 8, [3, 3], stride=2)
+        net = slim.separable_conv2d(net, 16, [3, 3])
+        net = slim.avg_pool2d(slim.conv2d(net, 16, [1, 1]), [2, 2])
+    return slim.fully_connected(slim.flatten(net), 10, activation_fn=None)
+
+
+def trained(net, threads, steps):
+    """The variables after some steps."""
+    images, labels = digits.load()
+    images = images.repeat(2, 1).repeat(2, 2)
+    with slim.Graph().as_default():
+        slim.set_random_seed(3)
+        x, y = slim.placeholder(slim.float32, [None, 16, 16, 1]), slim.placeholder(slim.int64, [None])
+        slim.losses.sparse_softmax_cross_entropy(net(x), y)
+        train = slim.learning.create_train_op(slim.losses.get_total_loss(), slim.MomentumOptimizer(0.02, 0.9))
+        session = slim.Session(kernels="fast", threads=threads)
+        session.run(slim.global_variables_initializer())
+        for i in range(steps):
+            rows = slice(i * 16 % 1600, i * 16 % 1600 + 16)
+            session.run(train, {x: images[rows], y: labels[rows]})
+        return session.run(slim.global_variables())
+
+
+@pytest.mark.parametrize("net", [mlp, lenet, separable])
+def test_the_same_bits_for_any_number_of_threads(net, monkeypatch):
+    monkeypatch.setattr(workers, "SHORTEST", 0.0)  # share out everything, however small
+    monkeypatch.setattr(workers, "LEAST", 0.0)
+    first, *others = [trained(net, threads, 200) for threads in (1, 2, 4)]
+    for other in others:
+        for a, b in zip(first, other, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_work_is_shared_and_done_once(monkeypatch):
+    monkeypatch.setattr(workers, "SHORTEST", 0.0)
+    monkeypatch.setattr(workers, "LEAST", 0.0)
+    done, who, met = [], set(), threading.Barrier(3, timeout=20)
+
+    def work(item):
+        if item in (1, 2, 3):
+            met.wait()  # three threads at once
+        done.append(item)
+        who.add(threading.get_ident())
+
+    with workers.sharing(3):
+        workers.each(work, range(20))
+    assert sorted(done) == list(range(20))
+    assert len(who) == 3
+
+
+def test_the_first_error_comes_back(monkeypatch):
+    monkeypatch.setattr(workers, "SHORTEST", 0.0)
+    monkeypatch.setattr(workers, "LEAST", 0.0)
+
+    def work(item):
+        if item == 5:
+            raise ValueError("five")
+
+    for _ in range(50):
+        with workers.sharing(4), pytest.raises(ValueError, match="five"):
+            workers.each(work, range(10))
+        with workers.sharing(4):
+            workers.each(lambda item: None, range(10))
+
+
+def test_short_work_stays_here():
+    who = set()
+    with workers.sharing(4):
+        workers.each(lambda item: who.add(threading.get_ident()), range(100))
+    assert who == {threading.get_ident()}
+
+
+@pytest.mark.parametrize("threads", [0, -1, 1.5, "two"])
+def test_wrong_numbers_of_threads(threads):
+    with pytest.raises(InvalidArgumentError, match="no threads"):
+        slim.Session(threads=threads)
+    assert slim.Session().threads == workers.available()
