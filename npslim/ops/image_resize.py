@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from npslim.backend import array_module
-from npslim.errors import InvalidArgumentError, ShapeError
+from npslim.errors import DTypeError, InvalidArgumentError, ShapeError
 from npslim.op import as_tensor, constant_value, op
 from npslim.ops.create import shape_from
 from npslim.ops.elementwise import minimum
@@ -254,15 +254,15 @@ for _resize, _grad in (
 # ---- functions under TensorFlow's names
 
 
-def _pair(size):
-    """`size` as a tensor of two integers. Raises ShapeError or ArgumentTypeError for anything else."""
-    size = as_tensor(size, name="size")
-    if size.spec.dtype != np.int32:
-        known = constant_value(size)
-        if size.spec.dtype.kind in "iu":
-            return cast(size, np.int32) if known is None else as_tensor(known.astype(np.int32), name="size")
-        raise InvalidArgumentError("size is not of integers.", expected="int32 [2]", got=str(size.spec))
-    return size
+def as_pair(size, name="size"):
+    """`size` as an int32 tensor of two numbers. Raises DTypeError unless they are integers, ShapeError unless two."""
+    size = as_tensor(size, name=name)
+    if size.spec.dtype.kind not in "iu":
+        raise DTypeError(f"{name} is not of integers.", expected="int32 [2]", got=str(size.spec))
+    if size.spec.shape not in ((2,), (None,), None):
+        raise ShapeError(f"{name} is no pair.", expected="[2]: height and width", got=show_shape(size.spec.shape))
+    known = constant_value(size)
+    return cast(size, np.int32) if known is None else as_tensor(known.astype(np.int32), name=name)
 
 
 def resize_bilinear(images, size, align_corners=False, name=None, half_pixel_centers=False):
@@ -298,13 +298,13 @@ def resize_nearest_neighbor(images, size, align_corners=False, name=None, half_p
     For the arguments see `resize_bilinear`.
     """
     return _resize_nearest(
-        images, _pair(size), align_corners=align_corners, half_pixel_centers=half_pixel_centers, name=name
+        images, as_pair(size), align_corners=align_corners, half_pixel_centers=half_pixel_centers, name=name
     )
 
 
 def _as_float(resize, images, size, align_corners, half_pixel_centers, name):
     return resize(
-        cast(images, np.float32), _pair(size), align_corners=align_corners, half_pixel_centers=half_pixel_centers,
+        cast(images, np.float32), as_pair(size), align_corners=align_corners, half_pixel_centers=half_pixel_centers,
         name=name,
     )  # fmt: skip
 
@@ -340,11 +340,7 @@ def resize_images(
             raise InvalidArgumentError(
                 "There is no such method of resizing.", expected="a ResizeMethod", got=repr(method)
             )
-        size = as_tensor(size, np.int32 if isinstance(size, list | tuple) else None, name="size")
-        if size.spec.shape not in ((2,), (None,), None):
-            raise ShapeError(
-                "size is no pair.", expected="[2]: new height and new width", got=show_shape(size.spec.shape)
-            )
+        size = as_pair(size)
         single = len(shape) == 3
         if single:
             images = expand_dims(images, axis=0)

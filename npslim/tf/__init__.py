@@ -213,6 +213,7 @@ from npslim.ops.files import (
 from npslim.ops.functions import (
     rint,
 )
+from npslim.ops.image_random import random_crop
 from npslim.ops.linear import (
     diag,
     einsum,

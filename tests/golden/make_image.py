@@ -184,6 +184,50 @@ def colouring():
     case("tf.image.per_image_standardization", picture(3, 4), tag="rank")
 
 
+def boxing():
+    """Edges are multiples of 1/32, so that no place lies on a border by a rounding."""
+    low = RNG.integers(-4, 20, (9, 2)) / 32
+    boxes = np.concatenate([low, low + RNG.integers(1, 16, (9, 2)) / 32], axis=1).astype(np.float32)
+    boxes[3:5] = boxes[3:5, [2, 3, 0, 1]]
+    which = RNG.integers(0, 2, 9).astype(np.int32)
+    for image, method, size in itertools.product((picture(2, 6, 5, 2), pixels(2, 6, 5, 1)), ("bilinear", "nearest"),
+                                                 ((4, 3), (1, 5), (9, 1))):  # fmt: skip
+        case("tf.image.crop_and_resize", image, boxes, which, crop_size=size, method=method, extrapolation_value=0.5)
+    case("tf.image.crop_and_resize", picture(2, 6, 5, 2), boxes, which, crop_size=(3, 4), unknown=True)
+    case("tf.image.crop_and_resize", picture(2, 6, 5, 2), boxes[:0], which[:0], crop_size=(3, 4), tag="no boxes")
+    case("tf.image.crop_and_resize", picture(2, 6, 5, 2), boxes, which + 1, crop_size=(3, 4), tag="which")
+    case("tf.image.crop_and_resize", picture(2, 6, 5, 2), boxes, which[:3], crop_size=(3, 4), tag="too few")
+    case("tf.image.crop_and_resize", picture(2, 6, 5, 2), boxes, which, crop_size=(3, 0), tag="no size")
+    case("tf.image.crop_and_resize", picture(2, 6, 5, 2), boxes, which, crop_size=(3, 4), method="area")
+    case("tf.image.crop_and_resize", picture(6, 5, 2), boxes, which, crop_size=(3, 4), tag="rank")
+    case("tf.image.crop_and_resize", picture(2, 6, 5, 2), boxes[:, :3], which, crop_size=(3, 4), tag="edges")
+    drawn = np.stack([boxes, boxes[::-1]])
+    for channels in (1, 3, 4):
+        case("tf.image.draw_bounding_boxes", picture(2, 9, 11, channels), drawn, gradient=False)
+        colors = RNG.integers(0, 5, (3, channels)) / 4
+        case("tf.image.draw_bounding_boxes", picture(2, 9, 11, channels), drawn, colors=colors.tolist(), gradient=False)
+    case("tf.image.draw_bounding_boxes", picture(2, 9, 11, 3).astype(np.float16), drawn, gradient=False, tag="float16")
+    case("tf.image.draw_bounding_boxes", picture(2, 9, 11, 2), drawn, gradient=False, tag="channels")
+    case("tf.image.draw_bounding_boxes", picture(9, 11, 3), drawn, gradient=False, tag="rank")
+    case("tf.image.draw_bounding_boxes", picture(2, 9, 11, 3), drawn[..., :3], gradient=False, tag="edges")
+    case("tf.image.draw_bounding_boxes", picture(1, 9, 11, 3), drawn, gradient=False, tag="images")
+    low = RNG.integers(0, 20, (40, 2)) / 32
+    boxes = np.concatenate([low, low + RNG.integers(2, 12, (40, 2)) / 32], axis=1).astype(np.float32)
+    boxes[:10] = boxes[:10, [2, 1, 0, 3]]
+    scores = (RNG.permutation(40) // 2 / 20).astype(np.float32)
+    for most, limit, least in ((10, 0.5, None), (40, 0.1, None), (40, 0.3, 0.4), (40, 1.0, None), (0, 0.5, None)):
+        args = {"max_output_size": most, "iou_threshold": limit, "gradient": False}
+        args |= {} if least is None else {"score_threshold": least}
+        case("tf.image.non_max_suppression", boxes, scores, **args)
+        case("tf.image.non_max_suppression_with_scores", boxes, scores, **args)
+        case("tf.image.non_max_suppression_with_scores", boxes, scores, soft_nms_sigma=0.5, **args)
+    case("tf.image.non_max_suppression", boxes[:0], scores[:0], max_output_size=3, tag="none")
+    case("tf.image.non_max_suppression", boxes, scores, max_output_size=3, iou_threshold=1.5)
+    case("tf.image.non_max_suppression", boxes, scores, max_output_size=-3)
+    case("tf.image.non_max_suppression", boxes, scores[:3], max_output_size=3, tag="too few")
+    case("tf.image.non_max_suppression", boxes[0], scores, max_output_size=3, tag="rank")
+
+
 def resolve(value):
     """The function or dtype of TensorFlow that 'tf.image.rot90' or 'tf.uint8' means; anything else as it is."""
     if not isinstance(value, str) or not value.startswith("tf."):
@@ -222,7 +266,7 @@ def computed(facts):
 
 
 def main():
-    for family in (resizing, placing, colouring):
+    for family in (resizing, placing, colouring, boxing):
         family()
     arrays, listed, seen = {}, [], {}
     for facts in CASES:
