@@ -248,11 +248,11 @@ def _one_by_one(boxes, scores, most, iou_threshold, score_threshold, soft_nms_si
     """Take the best box again and again, each time weakening what overlaps it."""
 
     def shared(a, b):
-        (t, l, d, r), (t2, l2, d2, r2) = (
+        (top, left, bottom, right), (top2, left2, bottom2, right2) = (
             (min(c[0], c[2]), min(c[1], c[3]), max(c[0], c[2]), max(c[1], c[3])) for c in (a, b)
         )
-        areas = (d - t) * (r - l), (d2 - t2) * (r2 - l2)
-        both = max(0, min(d, d2) - max(t, t2)) * max(0, min(r, r2) - max(l, l2))
+        areas = (bottom - top) * (right - left), (bottom2 - top2) * (right2 - left2)
+        both = max(0, min(bottom, bottom2) - max(top, top2)) * max(0, min(right, right2) - max(left, left2))
         return both / (sum(areas) - both) if min(areas) > 0 else 0.0
 
     left, taken = {i: float(s) for i, s in enumerate(scores) if s > score_threshold}, {}

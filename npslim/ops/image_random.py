@@ -54,7 +54,7 @@ def random_brightness(image, max_delta, seed=None):
 
 
 def random_hue(image, max_delta, seed=None):
-    """`adjust_hue` by a number in [-max_delta, max_delta). Raises InvalidArgumentError unless max_delta is in [0, 0.5]."""
+    """`adjust_hue` by a number in [-max_delta, max_delta). InvalidArgumentError unless max_delta is in [0, 0.5]."""
     if not 0 <= max_delta <= 0.5:
         raise InvalidArgumentError("max_delta must be in [0, 0.5].", expected="half a turn at most", got=max_delta)
     return adjust_hue(image, random_uniform([], -max_delta, max_delta, seed=seed))
@@ -209,10 +209,10 @@ def sample_distorted_bounding_box(
 ):
     """A random part of an image for training: (begin `[3]`, size `[3]`, box float32 `[1, 1, 4]`).
 
-    image_size: `[h, w, c]`; begin and size have its dtype and are for `slice`. bounding_boxes: `[n, boxes, 4]`, edges in
-    [0, 1]. min_object_covered: the share of some box that must be seen. aspect_ratio_range (0.75, 1.33), area_range
-    (0.05, 1) in shares of the image, max_attempts (100): what parts are drawn, and how often before all of the image is
-    taken. use_image_if_no_bounding_boxes: take the whole image for a box where there is none.
+    image_size: `[h, w, c]`; begin and size have its dtype and are for `slice`. bounding_boxes: `[n, boxes, 4]`, in shares.
+    min_object_covered: the share of some box that must be seen. aspect_ratio_range (0.75, 1.33), area_range (0.05, 1)
+    in shares of the image, max_attempts (100): what parts are drawn, and how often before all of the image is taken.
+    use_image_if_no_bounding_boxes: take the whole image for a box where there is none.
     Raises InvalidArgumentError for boxes outside, none at all, or ranges that are none; ShapeError.
     Source: the Inception training pipeline (Szegedy et al., 2014), as TensorFlow's op of that name.
     """
