@@ -92,6 +92,16 @@ class Variable(Operators):
         with graph.name_scope("Initializer"):
             return as_tensor(initial_value(), dtype, name="initial_value")
 
+    @classmethod
+    def of_nodes(cls, ref, initializer, read, trainable=True):
+        """The variable of nodes that exist: its state, its first assignment, and its value (None: defined here)."""
+        made = cls.__new__(cls)
+        made._ref, made.initializer = ref, initializer
+        made._read = state.read(ref, name=f"{ref.op.name}/read/") if read is None else read
+        made.initial_value = initializer.inputs[1]
+        made.trainable, made.constraint = trainable, None
+        return made
+
     # ---- what the engine asks for
 
     def _as_tensor(self):

@@ -8,6 +8,7 @@ import pytest
 from npslim.graph import get_default_graph
 from npslim.graph_def.importer import import_graph_def
 from npslim.graph_def.messages import GraphDef
+from npslim.graph_def.meta import import_meta_graph
 from npslim.session import Session
 
 GOLDEN = Path(__file__).parent / "golden" / "graph_def"
@@ -46,3 +47,35 @@ def _origin(graph, key):
     """What the result `key` is an identity of: for the message of a failure."""
     source = graph.get_tensor_by_name(key).op.inputs[0].op
     return f"{key} of {source.name} ({source.type})"
+
+
+# ---- graphs with variables
+
+
+@pytest.mark.parametrize("name", ["training", "resources"])
+@pytest.mark.parametrize("scope", [None, "tower"])
+def test_a_training_goes_on_as_in_tensorflow(name, scope, tmp_path):
+    saver = import_meta_graph(str(GOLDEN / f"{name}.meta"), import_scope=scope)
+    graph, prefix = get_default_graph(), f"{scope}/" if scope else ""
+    initial, final = recorded(name, "initial"), recorded(name, "final")
+    assert saver.max_to_keep == 3
+    assert {key: var.op.name for key, var in saver.variables().items()} == {key: prefix + key for key in initial}
+    (train_op,), (prediction,) = graph.get_collection("step"), graph.get_collection("prediction")
+    assert graph.get_collection("words") == [b"two"] and graph.get_collection("numbers") == [7]
+    feed = {graph.get_tensor_by_name(prefix + key): value for key, value in recorded(name, "feed").items()}
+    with Session() as sess:
+        sess.run(graph.get_operation_by_name(f"{prefix}init"))
+        for key, var in saver.variables().items():
+            var.load(initial[key], sess)
+        losses = [sess.run(train_op, {x: values[i] for x, values in feed.items()}) for i in range(4)]
+        np.testing.assert_allclose(losses, ARRAYS[f"{name}/losses"], rtol=1e-5)
+        found = sess.run(prediction, {x: values[0] for x, values in feed.items()})
+        np.testing.assert_allclose(found, ARRAYS[f"{name}/prediction"], rtol=1e-4, atol=1e-6)
+        for key, var in saver.variables().items():
+            np.testing.assert_allclose(sess.run(var), final[key], rtol=1e-4, atol=1e-5, err_msg=key)
+        path = saver.save(sess, str(tmp_path / "model"), 4)
+        for var in saver.variables().values():
+            var.load(np.zeros_like(sess.run(var)), sess)
+        saver.restore(sess, path)
+        for key, var in saver.variables().items():
+            np.testing.assert_allclose(sess.run(var), final[key], rtol=1e-4, atol=1e-5, err_msg=key)

@@ -13,7 +13,7 @@ from npslim.ops.shape import identity
 from npslim.ops.state import no_op
 from npslim.ops.switch import merge_sides
 
-ORDERLY = {"Switch", "Merge", "Assert"}  # ops that mean something else inside a condition
+ORDERLY = {"Switch", "RefSwitch", "Merge", "RefMerge", "Assert"}  # ops that mean something else inside a condition
 
 
 class Conditions:
@@ -38,14 +38,17 @@ class Conditions:
         """The outputs of the node `n`, which `convert` would import if there were no conditions."""
         name, op = n.node_def.name, n.node_def.op
         sides = self.of(sources, controls)
-        if op == "Switch":
+        if op in ("Switch", "RefSwitch"):
             condition = _root(n.input(1))
             for i, side in enumerate((False, True)):
                 self._of_output[name, i] = sides | {(condition, side)}
             self.put(name, sides)
+            if n.is_ref(0):
+                no_op(name=n.name)  # the state itself goes on, to whoever reads it
+                return n.ref(0), n.ref(0)
             made = identity(n.input(0), name=n.name)
             return made, made
-        if op == "Merge":
+        if op in ("Merge", "RefMerge"):
             return self._merge(n, sources)
         self.put(name, sides)
         if sides and op == "Assert":

@@ -12,7 +12,8 @@ from npslim.graph_def.conditions import ORDERLY, Conditions
 from npslim.graph_def.messages import GraphDef
 from npslim.graph_def.source import CONVERTERS, Source
 from npslim.log import logger
-from npslim.op import as_tensor
+from npslim.op import as_tensor, is_state
+from npslim.ops import state
 
 SAVING = {
     "Save",
@@ -166,6 +167,8 @@ class Importer:
             device = "" if self.clear_devices else node_def.device
             with self.graph.device(device), control_dependencies([self._node(source) for source in controls]):
                 found = self.conditions.convert(n, convert, sources, [source for source, _ in controls])
+                if is_state(found) and f"{key}/read" not in self.node_defs:
+                    state.read(found, name=f"{full_name}/read/")  # what a plain use of the variable is
             unread = list(n.unread()) if node_def.op not in ORDERLY else []
             if unread:
                 raise UnimplementedError(

@@ -8,7 +8,20 @@ import numpy as np
 from npslim.errors import UnimplementedError
 from npslim.graph_def.source import direct, imports
 from npslim.op import REGISTRY
-from npslim.ops import activation, conv, create, debug, elementwise, functions, normalize, pool, random, shape, softmax
+from npslim.ops import (
+    activation,
+    conv,
+    create,
+    debug,
+    elementwise,
+    functions,
+    normalize,
+    pool,
+    random,
+    shape,
+    softmax,
+    summary,
+)
 
 direct(
     Relu="relu", Relu6="relu6", Elu="elu", Selu="selu", Sigmoid="sigmoid", Softplus="softplus", Softsign="softsign",
@@ -180,6 +193,34 @@ def _(n):
         *n.inputs, message=n.text("message", ""), first_n=n.integer("first_n", -1), summarize=n.integer("summarize", 3),
         name=n.name,
     )  # fmt: skip
+
+
+# ---- summaries
+
+
+def _tag(n):
+    return n.known(0).item().decode(errors="replace")
+
+
+@imports("ScalarSummary")
+def _(n):
+    return summary.scalar_summary(n.input(1), tag=_tag(n), name=n.name)
+
+
+@imports("HistogramSummary")
+def _(n):
+    return summary.histogram_summary(n.input(1), tag=_tag(n), name=n.name)
+
+
+@imports("ImageSummary")
+def _(n):
+    n.ignore("bad_color")
+    return summary.image_summary(n.input(1), tag=_tag(n), max_images=n.integer("max_images", 3), name=n.name)
+
+
+@imports("MergeSummary")
+def _(n):
+    return summary.merge_summary(*n.inputs, name=n.name)
 
 
 # ---- random numbers: of the same distribution, not the same ones

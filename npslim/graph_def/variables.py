@@ -70,6 +70,8 @@ def _update(*types, name, order=None, attrs=()):
         if order is not None:
             rest = [rest[i] for i in order]
         n.only("update_slots", "b", True)
+        if "use_nesterov" not in attrs:
+            n.only("use_nesterov", "b", False)
         return made(*refs, *rest, **{attr: n.flag(attr, False) for attr in attrs}, name=n.name)
 
 

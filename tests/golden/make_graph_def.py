@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 import tf_slim as slim
 
+tf.disable_v2_behavior()
 HERE = os.path.dirname(os.path.abspath(__file__))
 FOLDER = os.path.join(HERE, "graph_def")
 arrays = {}
@@ -209,10 +210,78 @@ def record(name, define):
         arrays[f"{name}/result/{tensor.name}"] = value
 
 
+STEPS = 4
+
+
+def metagraph(name, define):
+    """Record a training: `define()` gives the train op, a prediction and {placeholder: values of a step}."""
+    rng = np.random.default_rng(sum(map(ord, name)))
+    with tf.Graph().as_default(), tf.Session() as sess:
+        tf.set_random_seed(1)
+        train_op, prediction, feed = define(rng)
+        tf.add_to_collection("step", train_op)
+        tf.add_to_collection("prediction", prediction)
+        tf.add_to_collection("words", b"two")
+        tf.add_to_collection("numbers", 7)
+        saver = tf.train.Saver(max_to_keep=3)
+        sess.run(tf.global_variables_initializer())
+        variables = tf.global_variables()
+        for var in variables:
+            arrays[f"{name}/initial/{var.op.name}"] = sess.run(var)
+        losses = [sess.run(train_op, {x: values[i] for x, values in feed.items()}) for i in range(STEPS)]
+        for x, values in feed.items():
+            arrays[f"{name}/feed/{x.name}"] = np.asarray(values, x.dtype.as_numpy_dtype)
+        arrays[f"{name}/losses"] = np.array(losses)
+        arrays[f"{name}/prediction"] = sess.run(prediction, {x: values[0] for x, values in feed.items()})
+        for var in variables:
+            arrays[f"{name}/final/{var.op.name}"] = sess.run(var)
+        saver.export_meta_graph(os.path.join(FOLDER, f"{name}.meta"), clear_extraneous_savers=True)
+
+
+def training(rng):
+    images = tf.placeholder(tf.float32, [None, 12, 12, 3], name="images")
+    labels = tf.placeholder(tf.int64, [None], name="labels")
+    with slim.arg_scope(
+        [slim.conv2d, slim.fully_connected, slim.separable_conv2d], weights_regularizer=slim.l2_regularizer(0.01)
+    ):
+        norm = {"is_training": True, "decay": 0.9}
+        net = slim.conv2d(images, 6, [3, 3], 2, normalizer_fn=slim.batch_norm, normalizer_params=norm, scope="conv1")
+        net = slim.separable_conv2d(net, 5, [3, 3], 1, scope="conv2")
+        net = slim.max_pool2d(net, [2, 2], scope="pool2")
+        net = slim.flatten(slim.dropout(net, 1.0, scope="dropout2"))
+        logits = slim.fully_connected(net, 4, activation_fn=None, scope="logits")
+    tf.losses.sparse_softmax_cross_entropy(labels, logits)
+    total = tf.losses.get_total_loss()
+    rate = tf.train.exponential_decay(0.1, slim.get_or_create_global_step(), 2, 0.5, staircase=True)
+    train_op = slim.learning.create_train_op(total, tf.train.MomentumOptimizer(rate, 0.9), clip_gradient_norm=1.0)
+    tf.summary.scalar("total", total)
+    tf.summary.merge_all()
+    feed = {images: rng.normal(size=(STEPS, 5, 12, 12, 3)), labels: rng.integers(0, 4, (STEPS, 5))}
+    return train_op, tf.nn.softmax(logits, name="prediction"), feed
+
+
+def resources(rng):
+    x = tf.placeholder(tf.float32, [None, 6], name="x")
+    with tf.variable_scope("net", use_resource=True):
+        w = tf.get_variable("w", [6, 3], initializer=tf.random_normal_initializer(seed=1))
+        b = tf.get_variable("b", [3], initializer=tf.zeros_initializer())
+        step = tf.train.get_or_create_global_step()
+    y = tf.nn.elu(tf.matmul(x, w) + b, name="y")
+    loss = tf.reduce_mean(tf.square(y - 1.0))
+    averages = tf.train.ExponentialMovingAverage(0.9)
+    with tf.control_dependencies([tf.train.AdamOptimizer(0.05).minimize(loss, step)]):
+        averaged = averages.apply([w, b])
+    with tf.control_dependencies([averaged]):
+        train_op = tf.identity(loss)
+    return train_op, y, {x: rng.normal(size=(STEPS, 4, 6))}
+
+
 def main():
     os.makedirs(FOLDER, exist_ok=True)
     for name, define in GRAPHS.items():
         record(name, define)
+    for define in (training, resources):
+        metagraph(define.__name__, define)
     np.savez_compressed(os.path.join(HERE, "graph_def.npz"), **arrays)
 
 
