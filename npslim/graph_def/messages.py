@@ -134,6 +134,7 @@ class VariableDef(Message):
 class SaverDef(Message):
     """A Saver, by the names of its nodes."""
 
+    LEGACY, V1, V2 = 0, 1, 2  # the formats of checkpoints
     FIELDS = fields_of(
         "1 filename_tensor_name string", "2 save_tensor_name string", "3 restore_op_name string", "4 max_to_keep int32",
         "5 sharded bool", "6 keep_checkpoint_every_n_hours float", "7 version int32",

@@ -209,7 +209,7 @@ def sample_distorted_bounding_box(
 ):
     """A random part of an image for training: (begin `[3]`, size `[3]`, box float32 `[1, 1, 4]`).
 
-    image_size: `[h, w, c]`; begin and size have its dtype and are for `slice`. bounding_boxes: `[n, boxes, 4]`, in shares.
+    image_size: `[h, w, c]`; begin and size have its dtype and are for `slice`. bounding_boxes: `[n, boxes, 4]`.
     min_object_covered: the share of some box that must be seen. aspect_ratio_range (0.75, 1.33), area_range (0.05, 1)
     in shares of the image, max_attempts (100): what parts are drawn, and how often before all of the image is taken.
     use_image_if_no_bounding_boxes: take the whole image for a box where there is none.

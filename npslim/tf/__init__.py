@@ -168,10 +168,13 @@ from npslim.errors import (
 )
 from npslim.functional import foldl, foldr, map_fn, scan
 from npslim.graph import Node as Operation
+from npslim.graph_def.importer import import_graph_def
+from npslim.graph_def.messages import AttrValue, GraphDef, MetaGraphDef, NodeDef
 from npslim.initializers import VarianceScaling as variance_scaling_initializer
 from npslim.initializers import (
     uniform_unit_scaling_initializer,
 )
+from npslim.lookup import tables_initializer
 from npslim.ops.activation import (
     log_sigmoid,
 )

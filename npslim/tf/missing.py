@@ -17,6 +17,8 @@ LEFT_OUT = {
     "enable_eager_execution": "there is no eager mode: graphs are defined first, and run by a Session",
     "enable_v2_behavior": "there is no TensorFlow 2 mode: graphs are defined first, and run by a Session",
     "Module": "TensorFlow 2's idiom; variable_scope and get_variable make variables",
+    "SyncReplicasOptimizer": "there is one process",
+    "Server": "there is one process",
     "lite": "there is no TensorFlow Lite",
     "xla": "there is no XLA",
 }

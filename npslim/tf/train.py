@@ -22,6 +22,8 @@ from npslim.data.example import (
     SequenceExample,
 )
 from npslim.evaluation import checkpoints_iterator
+from npslim.graph_def.messages import SaverDef
+from npslim.graph_def.meta import import_meta_graph
 from npslim.hooks import (
     CheckpointSaverHook,
     CheckpointSaverListener,

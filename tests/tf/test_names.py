@@ -20,6 +20,7 @@ RECORDED = json.loads(gzip.decompress((golden_cases.FOLDER / "tf_names.json.gz")
 OTHER_PARAMETERS = {
     "tf.Variable": "TensorFlow 1's: `collections` is the third",
     "tf.VariableScope": "made by variable_scope, not by programs",
+    "tf.data.Iterator": "made by make_one_shot_iterator and its kin, not by programs",
     "tf.ReaderBase": "made by its subclasses, not by programs",
     "tf.io.decode_raw": "TensorFlow 1's: no fixed_length",
     "tf.io.encode_jpeg": "options of the JPEG file come by name",
@@ -28,7 +29,8 @@ OTHER_PARAMETERS = {
     "tf.Dimension": "made by TensorShape",
 }
 
-LEFT_OUT = ("keras", "estimator", "tpu", "quantize", "saved_model", "distribute", "GradientTape", "Server")
+LEFT_OUT = ("keras", "estimator", "tpu", "quantize", "saved_model", "distribute", "GradientTape", "Server",
+            "SyncReplicasOptimizer")  # fmt: skip
 
 
 def found(name):
@@ -80,7 +82,7 @@ def test_most_names_that_programs_use_are_here():
     """Every name of two programs or more, but those that are left out on purpose or come with a later release."""
     used = [name for name, programs, _ in RECORDED if programs >= 2]
     missing = [n for n in used if not resolves(n) and not any(part in LEFT_OUT for part in n.split("."))]
-    assert len(missing) <= 48, missing
+    assert len(missing) <= 4, missing
 
 
 def test_a_missing_name_names_the_nearest():
