@@ -202,3 +202,8 @@ def test_importing_it_brings_nothing_optional():
     code = f"import sys, npslim.tf; print([m for m in {optional} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_table_of_names_is_up_to_date():
+    root = golden_cases.FOLDER.parents[1]
+    subprocess.run([sys.executable, root / "tools/names_table.py", "--check"], check=True)
