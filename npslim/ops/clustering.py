@@ -3,9 +3,8 @@
 import functools
 
 import numpy as np
-from scipy.special import gammaln
 
-from npslim.backend import to_host
+from npslim.backend import special_module, to_host
 from npslim.op import op
 from npslim.spec import Spec
 
@@ -140,7 +139,7 @@ def adjusted_mutual_information(a, b):
 
 def _expected_information(rows, columns):
     """The mean mutual information of random clusterings with these sizes: a sum over the hypergeometric law."""
-    n, total = rows.sum(), 0.0
+    n, total, gammaln = rows.sum(), 0.0, special_module().gammaln
     for a in rows:
         for b in columns:
             nij = np.arange(max(1, a + b - n), min(a, b) + 1)
