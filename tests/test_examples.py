@@ -34,6 +34,27 @@ def test_example(tmp_path, name):
     assert run(tmp_path, str(ROOT / "examples" / name), *ARGUMENTS.get(name, []))
 
 
+def test_programs_in_the_manner_of_tf_slim(tmp_path):
+    old = ROOT / "examples" / "old"
+    for steps in ("5", "20"):  # the second call goes on where the first one stopped
+        out = run(
+            tmp_path, str(old / "train_digits.py"), "--data_dir=d", "--train_dir=m", f"--max_number_of_steps={steps}"
+        )
+    assert "Finished at a loss of" in out
+    assert (tmp_path / "m" / "model.ckpt-20.h5").exists()
+    out = run(tmp_path, str(old / "eval_digits.py"), "--data_dir", "d", "--checkpoint_dir", "m", "--eval_dir", "e")
+    accuracy, recall = (float(line.split()[1]) for line in out.splitlines()[-2:])
+    assert 0.5 < accuracy < recall <= 1
+    assert list((tmp_path / "e").glob("*tfevents*"))
+    run(tmp_path, str(old / "finetune_digits.py"), "--data_dir=d", "--checkpoint_path=m", "--train_dir=p",
+        "--max_number_of_steps=5")  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, str(old / "eval_digits.py"), "--data_dir=d", "--checkpoint_dir=p"], cwd=tmp_path,
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode != 0 and "logits/weights: [64, 2] in the checkpoint, [64, 10] in the graph" in done.stderr
+
+
 def test_readme(tmp_path):
     (program,) = blocks("README.md")
     run(tmp_path, "-c", program)
