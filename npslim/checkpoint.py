@@ -171,7 +171,9 @@ class Saver:
             kind = NotFoundError if missing else ShapeError
             raise kind(
                 f"{save_path} does not fit the variables of the graph.", expected=f"{len(variables)} variables",
-                got="\n".join(rows), hint="Saver(var_list) restores some of them, or under other names",
+                got="\n".join(rows),
+                hint=_one_class_more(reader, variables)
+                or "Saver(var_list) restores some of them, or under other names",
             )  # fmt: skip
 
     def _fits(self, found, wanted):
@@ -239,6 +241,21 @@ def assign_from_checkpoint_fn(model_path, var_list, ignore_missing_vars=False, r
         return None
     saver = Saver(wanted, reshape=reshape_variables)
     return lambda session: saver.restore(session, model_path)
+
+
+def _one_class_more(reader, variables):
+    """A hint where the last layers differ by one class: the published nets count the background as one, or do not."""
+    for name, var in variables.items():
+        shape = var.spec.shape
+        if name in reader.names() and shape and None not in shape:
+            found = reader.shape(name)
+            fits = len(found) == len(shape) and found[:-1] == shape[:-1]
+            if fits and abs(found[-1] - shape[-1]) == 1 and min(found[-1], shape[-1]) >= 10:
+                return (
+                    f"{name} has {found[-1]} classes in the checkpoint and {shape[-1]} here. Nets with one class more "
+                    f"count the background as class 0: give the net num_classes={found[-1]}, and shift labels by one"
+                )
+    return None
 
 
 def _nearest(name, names):

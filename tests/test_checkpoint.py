@@ -187,3 +187,14 @@ def test_a_resumed_run_goes_on_deleting_old_checkpoints(tmp_path):
                 train_op, logdir, number_of_steps=steps, saver=slim.Saver(max_to_keep=2), log_every_n_steps=0
             )
     assert sorted(name for name in os.listdir(logdir) if name.endswith(".h5")) == ["model.ckpt-6.h5", "model.ckpt-8.h5"]
+
+
+def test_one_class_more_is_explained(tmp_path):
+    with slim.Graph().as_default():
+        slim.get_variable("vgg_16/fc8/biases", [1001])
+        session = slim.Session()
+        session.run(slim.global_variables_initializer())
+        path = slim.Saver().save(session, str(tmp_path / "model"))
+    slim.get_variable("vgg_16/fc8/biases", [1000])
+    with pytest.raises(ShapeError, match="background as class 0: give the net num_classes=1001, and shift labels"):
+        slim.Saver().restore(slim.Session(), path)

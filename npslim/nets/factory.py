@@ -21,6 +21,7 @@ from npslim.nets import (
     resnet_v2,
     vgg,
 )
+from npslim.preprocessing import get_preprocessing
 from npslim.scopes import arg_scope
 
 _NETS = {
@@ -62,7 +63,8 @@ def get(name, num_classes, weight_decay=0.0, is_training=False):
     """A function of images that makes the net `name` and returns (logits, end_points).
 
     num_classes: of the logits; None for the features, of the nets that have it.
-    The function takes the net's further arguments by name, and has its `default_image_size`.
+    The function takes the net's further arguments by name, and has its `default_image_size` and, as `preprocess(image,
+    height, width)`, what its pictures go through, for training if is_training; see `npslim.preprocessing`.
     Raises NotFoundError, a KeyError, for an unknown name.
     """
     if name not in _NETS:
@@ -78,4 +80,5 @@ def get(name, num_classes, weight_decay=0.0, is_training=False):
         with arg_scope(defaults(weight_decay=weight_decay)):
             return net(images, num_classes=num_classes, is_training=is_training, **options)
 
+    network.preprocess = get_preprocessing(name, is_training)  # pyright: ignore[reportAttributeAccessIssue]
     return network
