@@ -61,14 +61,17 @@ def test_vgg_with_batch_norm_and_momentum():
     """Six images and batch norm over single pixels amplify rounding: float32 leaves the true curve after a few steps.
 
     So the true curve is computed in float64, and TensorFlow's must be near it where float32 allows that: its own
-    distance is 4e-7 at first, 1e-4 after 6 steps and 0.1 after 14, and npslim's in float32 is like it.
+    distance is 4e-7 at first, 1e-4 after 6 steps and 0.1 after 14. In float32 the reference kernels follow it as far,
+    with the same bits on every machine; the step at which the others leave it depends on the order in which the
+    machine's BLAS adds, so their start alone is compared.
     """
     case = CASES["vgg_small_bn"]
     _, true, _ = run(case, vgg, slim.MomentumOptimizer(0.02, 0.9), slim.float64)
     expected = case.arrays("outputs")["loss"]
     np.testing.assert_allclose(expected[:4], true[:4], rtol=3e-6)
     np.testing.assert_allclose(expected[:8], true[:8], rtol=2e-4)
-    with slim.Graph().as_default():
-        before, losses, _ = run(case, vgg, slim.MomentumOptimizer(0.02, 0.9))
-    np.testing.assert_allclose(before, case.arrays("outputs")["logits_before"], rtol=1e-4, atol=1e-4)
-    np.testing.assert_allclose(losses[:4], true[:4], rtol=1e-5)
+    for kernels, steps in (("reference", 4), ("plain", 2), ("fast", 2)):
+        with slim.Graph().as_default():
+            before, losses, _ = run(case, vgg, slim.MomentumOptimizer(0.02, 0.9), kernels=kernels)
+        np.testing.assert_allclose(before, case.arrays("outputs")["logits_before"], rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(losses[:steps], true[:steps], rtol=3e-6, err_msg=kernels)
