@@ -202,7 +202,7 @@ def area_with_bounds(labels, predictions, weights, *, alpha, logit):
     of_no = _placements(-predictions[no], -predictions[yes], weights[yes])
     area = (of_yes * weights[yes]).sum() / amount_yes
     variance = _variance(of_yes, weights[yes]) / amount_yes + _variance(of_no, weights[no]) / amount_no
-    reach = special_module().ndtri(1 - (1 - alpha) / 2) * np.sqrt(variance)
+    reach = special_module(variance).ndtri(1 - (1 - alpha) / 2) * np.sqrt(variance)
     if not logit:
         return np.float32(area), np.float32(area - reach), np.float32(area + reach)
     centre, reach = np.log(area / (1 - area)), reach / (area * (1 - area))

@@ -39,6 +39,10 @@ medoids.cases(
     lambda rng: (np.abs(rng.normal(size=(6, 6))), np.array([0, 0, 1, 1, 2, 2])),
     margin_multiplier=1.0, score="nmi", swaps=True,
 )  # fmt: skip
+medoids.cases(
+    lambda rng: (np.abs(rng.normal(size=(6, 6))), np.array([0, 0, 1, 1, 2, 2])),
+    margin_multiplier=1.0, score="ami", swaps=True,
+)  # fmt: skip
 
 
 @medoids.properties
@@ -139,7 +143,7 @@ def adjusted_mutual_information(a, b):
 
 def _expected_information(rows, columns):
     """The mean mutual information of random clusterings with these sizes: a sum over the hypergeometric law."""
-    n, total, gammaln = rows.sum(), 0.0, special_module().gammaln
+    n, total, gammaln = rows.sum(), 0.0, special_module(rows).gammaln
     for a in rows:
         for b in columns:
             nij = np.arange(max(1, a + b - n), min(a, b) + 1)
