@@ -171,14 +171,17 @@ class Tensor(Operators):
 
 
 class Node:
-    """One application of an op: inputs, attributes, outputs, a unique name, and the user's line that made it."""
+    """One application of an op: inputs, attributes, outputs, a unique name, and the user's line that made it.
+
+    `forward`: for a node of a backward pass, the node whose gradient it helps to compute; else None.
+    """
 
     __slots__ = (
-        "graph", "index", "op", "name", "inputs", "attrs", "outputs", "control_inputs", "device", "frame",
+        "graph", "index", "op", "name", "inputs", "attrs", "outputs", "control_inputs", "device", "frame", "forward",
         "__weakref__",
     )  # fmt: skip
 
-    def __init__(self, graph, op, name, inputs, attrs, control_inputs, device, frame):
+    def __init__(self, graph, op, name, inputs, attrs, control_inputs, device, frame, forward=None):
         self.graph = graph
         self.index = len(graph.nodes)
         self.op = op
@@ -188,6 +191,7 @@ class Node:
         self.control_inputs = tuple(control_inputs)
         self.device = device(self) if callable(device) else device
         self.frame = frame
+        self.forward = forward
         self.outputs: tuple[Tensor, ...] = ()
 
     @property
@@ -235,7 +239,7 @@ class _Scope(threading.local):
         self.name = ""
         self.controls: tuple[Node, ...] = ()
         self.device: Any = ""
-        self.frame = None
+        self.frame = self.forward = None
 
 
 class Graph:
@@ -246,6 +250,7 @@ class Graph:
         self.seed: int | None = None
         self.finalized = False
         self.collections = {}
+        self.cotangents = {}  # tensor -> its gradients, one for each walk back that came by
         self.extras = {}  # what higher layers keep with a graph: the variables that scopes share, say
         self.lock = threading.RLock()
         self._scope = _Scope()
@@ -261,7 +266,8 @@ class Graph:
             if name in self._by_name:
                 raise ScopeError(f"Duplicate node name in graph: {name!r}.", hint="without a last / it is made unique")
             scope = self._scope
-            node = Node(self, op, name, inputs, attrs, scope.controls, scope.device, scope.frame or user_frame())
+            frame = scope.frame or user_frame()
+            node = Node(self, op, name, inputs, attrs, scope.controls, scope.device, frame, scope.forward)
             node.outputs = tuple(Tensor(node, i, spec) for i, spec in enumerate(specs))
             self.nodes.append(node)
             self._by_name[name] = node
@@ -431,12 +437,13 @@ class Graph:
 
     @contextlib.contextmanager
     def made_by(self, node):
-        """New nodes carry the user's line of `node`: how a gradient points at the line that asked for the value."""
-        before, self._scope.frame = self._scope.frame, node.frame
+        """New nodes belong to the gradient of `node`, and carry its user's line: the line that asked for the value."""
+        scope = self._scope
+        before, scope.frame, scope.forward = (scope.frame, scope.forward), node.frame, node
         try:
             yield
         finally:
-            self._scope.frame = before
+            scope.frame, scope.forward = before
 
     # ---- collections
 

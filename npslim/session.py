@@ -5,10 +5,12 @@ So several threads may run one session at once. The session knows no op by name;
 before: plan.py   next: autograd/reverse.py
 """
 
+import contextlib
 import os
 import threading
 import zlib
-from collections.abc import ValuesView
+from collections.abc import Iterator, ValuesView
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -135,12 +137,23 @@ class Run:
 
 def execute(plan, feeds, run):
     """Run the steps of `plan`; returns the list of values by slot."""
+    values = _given(plan, feeds)
+    _perform(plan.steps, values, plan.slots, run)
+    return values
+
+
+def _given(plan, feeds):
     values = [None] * plan.size
     for tensor, value in feeds.items():
         values[plan.slots[tensor]] = value
+    return values
+
+
+def _perform(steps, values, slots, run):
+    """Run `steps` on the list of values."""
     step = None
     try:
-        for step in plan.steps:
+        for step in steps:
             inputs = [values[slot] for slot in step.inputs]
             result = step.kernel(*inputs, **_context(step, run)) if step.context else step.kernel(*inputs)
             outputs = step.outputs
@@ -157,9 +170,8 @@ def execute(plan, feeds, run):
                 for slot in step.drop:
                     values[slot] = None
     except Exception as error:
-        _explain(error, step.node, {t: values[plan.slots[t]] for t in step.node.inputs if t in plan.slots})
+        _explain(error, step.node, {t: values[slots[t]] for t in step.node.inputs if t in slots})
         raise
-    return values
 
 
 def _context(step, run):
@@ -185,6 +197,39 @@ def _seen(tensor, value):
     if value is None:
         return str(tensor.spec)
     return f"{value.dtype} {show_shape(value.shape)}" if hasattr(value, "shape") else type(value).__name__
+
+
+@dataclass(frozen=True, eq=False)
+class Event:
+    """What `Session.step` yields when a node has run.
+
+    number: its place in the run. node: the Node. inputs, outputs: values, on the host and not to be written to; a
+    variable's state is None before it is initialized. dropped, faded: names of the tensors whose value no later node
+    reads, or of which only the shape is read from here on. held: bytes of the values that are kept after this node.
+    """
+
+    number: int
+    node: Node
+    inputs: list
+    outputs: list
+    dropped: tuple
+    faded: tuple
+    held: int
+
+    @property
+    def phase(self):
+        """ "backward" for a node of a gradient, "update" for one that changes state, else "forward"."""
+        if self.node.forward is not None:
+            return "backward"
+        changes = self.node.op.refs and not any(self.node is read_of(t).op for t in self.node.inputs if is_state(t))
+        return "update" if changes else "forward"
+
+    def __str__(self):
+        outputs = ", ".join(_seen(t, y) for t, y in zip(self.node.outputs, self.outputs, strict=True))
+        line = f"{self.number:5d}  {self.phase:8s}  {self.node.name:40s} {self.node.type:20s} {outputs or '-'}"
+        for word, names in (("fades", self.faded), ("drops", self.dropped)):
+            line += f"  {word} " + ", ".join(names) if names else ""
+        return line
 
 
 class Session:
@@ -227,11 +272,56 @@ class Session:
         plan = self.plan(tuple(dict.fromkeys(leaves)), tuple(feeds))
         run = Run(self)
         try:
-            with np.errstate(all="ignore"), running_on(self.module), one_blas_thread, sharing(self.threads):
+            with self._running():
                 values = execute(plan, feeds, run)
         finally:
             run.settle()
         return [_fetched(values[plan.slots[leaf]]) if isinstance(leaf, Tensor) else None for leaf in leaves]
+
+    @contextlib.contextmanager
+    def _running(self):
+        """The conditions that kernels run under."""
+        with np.errstate(all="ignore"), running_on(self.module), one_blas_thread, sharing(self.threads):
+            yield
+
+    def step(self, fetches, feed_dict=None) -> Iterator[Event]:
+        """Run `fetches` one node at a time: yields an `Event` for each, when it has run.
+
+        The kernels are the textbook's, or the reference's if the session is of that kind; the order, the values that
+        are dropped and the effects on variables are those of `run`. Who stops early has run what was yielded, and
+        nothing more. A generator that is not asked for its first event runs nothing.
+        """
+        self._check_open()
+        leaves = []
+        self._flatten(fetches, leaves)
+        feeds = self._feeds(feed_dict)
+        leaves = [read_of(leaf) if is_state(leaf) and read_of(leaf) in feeds else leaf for leaf in leaves]
+        kernels = "reference" if self.kernels == "reference" else "plain"
+        return self._stepped(make_plan(tuple(dict.fromkeys(leaves)), tuple(feeds), kernels, self.device), feeds)
+
+    def _stepped(self, plan, feeds):
+        values, run = _given(plan, feeds), Run(self)
+        names = {slot: tensor.name for tensor, slot in plan.slots.items()}
+        alive = {slot for slot, value in enumerate(values) if value is not None}
+        try:
+            for number, step in enumerate(plan.steps):
+                inputs = [_looked_at(values[slot]) for slot in step.inputs]
+                with self._running():
+                    _perform([replace(step, fade=(), drop=())], values, plan.slots, run)
+                outputs = [_looked_at(values[slot]) for slot in step.outputs]
+                for slot in step.fade:
+                    values[slot] = stand_in(values[slot])
+                for slot in step.drop:
+                    values[slot] = None
+                alive = (alive | set(step.outputs)) - {*step.drop, *step.fade}
+                yield Event(
+                    number, step.node, inputs, outputs,
+                    dropped=tuple(names[slot] for slot in step.drop),
+                    faded=tuple(names[slot] for slot in step.fade),
+                    held=sum(getattr(values[slot], "nbytes", 0) for slot in alive),
+                )  # fmt: skip
+        finally:
+            run.settle()
 
     def plan(self, fetches, fed):
         """The plan for these fetches and feeds, made once."""
@@ -426,6 +516,11 @@ def _rebuild(structure: Any, results) -> Any:
     if hasattr(structure, "_fields"):
         return type(structure)(*(_rebuild(x, results) for x in structure))
     return type(structure)(_rebuild(x, results) for x in structure)
+
+
+def _looked_at(value):
+    """A value as an event shows it: on the host, and no copy where it is there already."""
+    return to_host(value.value if isinstance(value, Cell) else value)
 
 
 def _fetched(value):

@@ -399,3 +399,89 @@ def test_reference_kernels_round_once():
     data = np.full(10_000_001, 0.1, np.float32)
     found = slim.Session(kernels="reference").run(slim.reduce_sum(x), {x: data})
     assert found == np.float32(np.float64(np.float32(0.1)) * 10_000_001) and found.dtype == np.float32
+
+
+# ---- one node at a time
+
+
+def small_training():
+    """(train op, loss, weights, feeds) of a layer that learns by momentum."""
+    x = slim.placeholder(slim.float32, [None, 3], name="x")
+    y = slim.fully_connected(x, 2, scope="layer")
+    loss = slim.reduce_sum(slim.square(y), name="loss")
+    train = slim.MomentumOptimizer(0.1, 0.9).minimize(loss)
+    weights = slim.get_model_variables()[0]
+    return train, loss, weights, {x: np.arange(6.0).reshape(2, 3)}
+
+
+@pytest.mark.parametrize("kernels", ["fast", "plain", "reference"])
+def test_steps_give_what_run_gives(kernels):
+    slim.set_random_seed(3)
+    train, loss, weights, feeds = small_training()
+    stepped, whole = slim.Session(kernels=kernels), slim.Session(kernels=kernels)
+    for session in (stepped, whole):
+        session.run(slim.global_variables_initializer())
+    for _ in range(3):
+        events = list(stepped.step([train, loss], feeds))
+        (seen,) = (event.outputs[0] for event in events if event.node.name == "loss")
+        _, value = whole.run([train, loss], feeds)
+        np.testing.assert_allclose(seen, value, rtol=1e-5)
+    np.testing.assert_allclose(stepped.run(weights), whole.run(weights), rtol=1e-5)
+
+
+def test_events_come_in_the_order_of_the_plan_and_say_what_goes():
+    train, loss, weights, feeds = small_training()
+    session = slim.Session(kernels="plain")
+    session.run(slim.global_variables_initializer())
+    events = list(session.step([train, loss], feeds))
+    lines = session.explain([train, loss], feeds).splitlines()[1:]
+    assert [event.node.name for event in events] == [line.split()[1] for line in lines]
+    for event, line in zip(events, lines, strict=True):
+        for word, names in (("fades ", event.faded), ("drops ", event.dropped)):
+            assert (word + ", ".join(names) in line) == bool(names)
+    phases = [event.phase for event in events]
+    assert phases.index("forward") < phases.index("backward") < phases.index("update")
+    assert {e.node.forward.name for e in events if e.phase == "backward"} == {
+        "loss", "Square", "layer/Relu", "layer/BiasAdd", "layer/MatMul",
+    }  # fmt: skip
+    gone = [name for event in events for name in event.dropped]
+    assert len(gone) == len(set(gone)) and "loss:0" not in gone
+    assert events[-1].held == 4 + feeds[next(iter(feeds))].astype(np.float32).nbytes  # the loss, and what was fed
+
+
+def test_an_event_reads_as_a_line():
+    x = slim.constant(np.ones((2, 3), np.float32), name="x")
+    first, second = slim.Session().step(slim.tanh(x))
+    assert str(first).split() == ["0", "forward", "x", "Const", "float32", "[2,", "3]"]
+    assert "drops x:0" in str(second)
+    np.testing.assert_allclose(second.outputs[0], np.tanh(second.inputs[0]), rtol=1e-6)
+
+
+def test_stepping_that_stops_early_has_no_later_effect():
+    count = slim.Variable(0, name="count")
+    first = slim.assign_add(count, 1)
+    with slim.control_dependencies([first]):
+        second = slim.assign_add(count, 10)
+    session = slim.Session()
+    session.run(slim.global_variables_initializer())
+    for event in session.step(second):
+        if event.node is first.op:
+            break
+    assert session.run(count) == 1
+
+
+def test_an_error_in_a_step_names_the_node():
+    x = slim.placeholder(slim.float32, [], name="x")
+    with pytest.raises(slim.errors.InvalidArgumentError, match="must feed a value") as caught:
+        list(slim.Session().step(x * 2.0))
+    assert any("x (Placeholder)" in note for note in caught.value.__notes__)
+
+
+def test_gradients_are_filed_under_their_tensor(fresh_graph):
+    x = slim.placeholder(slim.float32, [3], name="x")
+    y = slim.square(x)
+    (g,) = slim.gradients(y, x)
+    assert fresh_graph.cotangents[x] == [g]
+    (second,) = slim.gradients(g, x)
+    assert fresh_graph.cotangents[x] == [g, second]
+    assert second.op.forward.name == "x" or second.op.forward.forward is not None

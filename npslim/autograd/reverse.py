@@ -86,7 +86,8 @@ def _seeds(ys, grad_ys):
         if y.spec.dtype.kind not in "fc":
             raise ArgumentTypeError("Only floating tensors have gradients.", expected="floating ys", got=y)
         if seed is None:
-            seed = ones_like(y)
+            with y.graph.made_by(y.op):
+                seed = ones_like(y)
         elif not isinstance(seed, IndexedSlices):
             seed = as_tensor(seed, y.spec.dtype)
         cotangents.setdefault(y, []).append(seed)
@@ -97,7 +98,7 @@ def _walk_back(graph, ys, xs, flows, stopped, cotangents):
     wanted, found = set(xs), {}
     last, first = max(y.op.index for y in ys), min(x.op.index for x in xs) if xs else 0
     for node in reversed(graph.nodes[first : last + 1]):
-        pulled = {t: _total(cotangents.pop(t)) for t in node.outputs if t in cotangents}
+        pulled = _arrived(graph, node, cotangents)
         found.update((t, g) for t, g in pulled.items() if t in wanted)
         pulled = {t: g for t, g in pulled.items() if t not in stopped}
         if not pulled or not any(t in flows for t in node.inputs):
@@ -106,6 +107,18 @@ def _walk_back(graph, ys, xs, flows, stopped, cotangents):
             if g is not None and t in flows and t.spec.dtype.kind in "fc":
                 cotangents.setdefault(t, []).append(g)
     return [found.get(x) for x in xs]
+
+
+def _arrived(graph, node, cotangents):
+    """{output of `node`: its cotangent}, the parts added up, for the outputs that anything later depends on."""
+    parts = {t: cotangents.pop(t) for t in node.outputs if t in cotangents}
+    if not parts:
+        return parts
+    with graph.made_by(node):
+        pulled = {t: _total(gs) for t, gs in parts.items()}
+    for t, g in pulled.items():
+        graph.cotangents.setdefault(t, []).append(g)
+    return pulled
 
 
 def _pull(graph, node, pulled):
