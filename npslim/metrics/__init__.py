@@ -1,8 +1,9 @@
 """Streaming metrics: each is (value, update), two tensors over local variables that count.
 
-`update` takes in a batch and gives the value with it; `value` is the value so far. Counts and sums are float64, exact
-up to 2**53, where TensorFlow's float32 counters stop at 2**24; `with counting("tf")` brings those back. What several
-sessions counted becomes one by `merge_states`. `tf.metrics`, with labels first, are in `npslim.metrics.tensorflow`.
+`update` takes in a batch and gives the value with it; `value` is the value so far. Counts and sums are float64, with
+what rounding leaves out kept beside them: counts are exact up to 2**106, sums are rounded once however many batches
+they are of. TensorFlow's float32 counters stop at 2**24; `with counting("tf")` brings those back. What several sessions
+counted becomes one by `merge_states`. `tf.metrics`, with labels first, are in `npslim.metrics.tensorflow`.
 """
 
 from npslim.metrics.classes import (

@@ -8,7 +8,7 @@ import numpy as np
 from npslim.dtypes import float32, int32, numpy_dtype
 from npslim.errors import ArgumentTypeError, InvalidArgumentError
 from npslim.graph import control_dependencies, user_line
-from npslim.metrics.common import as_count, collected, counter, metric_variable, operands, pair
+from npslim.metrics.common import add_to, as_count, collected, counter, metric_variable, operands, pair
 from npslim.op import as_tensor
 from npslim.ops.checks import assert_less, assert_non_negative
 from npslim.ops.elementwise import divide_no_nan, multiply
@@ -73,7 +73,7 @@ def streaming_mean_iou(
             reshape(labels, [-1]), reshape(predictions, [-1]), num_classes, _FLOAT64, weights=reshape(weights, [-1])
         )
         value = _mean_iou(as_tensor(total))
-        return collected(value, total.assign_add(batch), metrics_collections, updates_collections)
+        return collected(value, add_to(total, batch), metrics_collections, updates_collections)
 
 
 def _mean_iou(matrix):

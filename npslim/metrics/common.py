@@ -9,9 +9,11 @@ from npslim.dtypes import as_dtype, float32, float64
 from npslim.errors import InvalidArgumentError, ShapeError
 from npslim.graph import GraphKeys, control_dependencies, get_default_graph, user_line
 from npslim.op import as_tensor
+from npslim.ops.accumulate import accumulate, sum_with_rest
 from npslim.ops.elementwise import multiply
 from npslim.ops.logic import cast
-from npslim.ops.shape import expand_dims, ones_like, squeeze
+from npslim.ops.reduce import reduce_sum
+from npslim.ops.shape import expand_dims, ones_like, squeeze, zeros_like
 from npslim.spec import compatible, show_shape
 from npslim.variables import Variable
 
@@ -24,7 +26,8 @@ EPSILON = 1e-7
 def counting(compat=None):
     """Metrics made inside count as TensorFlow's do if `compat` is "tf": in float32, which stops at 2**24.
 
-    Otherwise, and by default, counts and sums are float64, exact up to 2**53. Raises ValueError for another `compat`.
+    Otherwise, and by default, counts and sums are float64 and lose nothing to rounding: see `npslim.ops.accumulate`.
+    Raises ValueError for another `compat`.
     """
     if compat not in (None, "tf"):
         raise InvalidArgumentError("Unknown way to count.", expected="None or 'tf'", got=compat)
@@ -66,13 +69,33 @@ def as_count(x):
 def pair(compute, variables, additions, metrics_collections, updates_collections):
     """(value, update): `compute` of the variables' values, before and after `additions` are added to them.
 
-    Both go to the collections given.
+    additions: tensors, or what `added_up` gives. Both results go to the collections given.
     """
     value = compute("value", *(as_tensor(v) for v in variables))
-    added = [v.assign_add(a) for v, a in zip(variables, additions, strict=True)]
+    added = [add_to(v, a) for v, a in zip(variables, additions, strict=True)]
     with control_dependencies(added):
         update = compute("update_op", *(v.read_value() for v in variables))
     return collected(value, update, metrics_collections, updates_collections)
+
+
+def added_up(x, axis=None):
+    """The sum of a batch over `axis`, with what rounding left out of it: for `pair` and `add_to`."""
+    x = as_tensor(x)
+    return sum_with_rest(x, axis=axis) if _is_kept_exact(x) else reduce_sum(x, axis=axis)
+
+
+def add_to(variable, addition):
+    """The node's output that adds to a metric variable and gives the sum: nothing is lost, unless `counting` says so."""
+    if isinstance(addition, tuple):
+        return accumulate(variable, *addition)
+    addition = as_tensor(addition)
+    if _is_kept_exact(addition):
+        return accumulate(variable, addition, zeros_like(addition))
+    return variable.assign_add(addition)
+
+
+def _is_kept_exact(x):
+    return x.dtype == float64 and counter_dtype() == float64
 
 
 def collected(value, update, metrics_collections, updates_collections):

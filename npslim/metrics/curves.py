@@ -8,7 +8,7 @@ from npslim.backend import special_module
 from npslim.dtypes import float32, float64, int32, int64
 from npslim.errors import InvalidArgumentError, ShapeError
 from npslim.graph import GraphKeys, control_dependencies, get_default_graph, user_line
-from npslim.metrics.common import as_count, collected, metric_variable, operands
+from npslim.metrics.common import add_to, as_count, collected, metric_variable, operands
 from npslim.op import as_tensor, op
 from npslim.ops.debug import Assert
 from npslim.ops.elementwise import clip_by_value, divide_no_nan, multiply
@@ -262,7 +262,7 @@ def precision_recall_at_equal_thresholds(
         with variable_scope("variables"):
             buckets = [metric_variable([n], float64, f"{kind}_buckets") for kind in ("tp", "fp")]
         places, flat = reshape(places, [-1]), [reshape(amount * x, [-1]) for x in (true, 1.0 - true)]
-        updates = [b.assign_add(unsorted_segment_sum(x, places, n)) for b, x in zip(buckets, flat, strict=True)]
+        updates = [add_to(b, unsorted_segment_sum(x, places, n)) for b, x in zip(buckets, flat, strict=True)]
         tp, fp = (cumsum(as_tensor(b), axis=0, reverse=True) for b in buckets)
         tn, fn = fp[0] - fp, tp[0] - tp
         least = np.finfo(np.float32).tiny
@@ -289,7 +289,7 @@ def auc_using_histogram(boolean_labels, scores, score_range, nbins=100, collecti
         true = as_count(cast(labels, dtype=np.dtype(bool)))
         bins = [metric_variable([nbins], float64, f"hist_{kind}") for kind in ("true", "false")]
         added = [unsorted_segment_sum(cast(x, dtype=_FLOAT64), places, nbins) for x in (true, 1.0 - true)]
-        update = group(*(b.assign_add(a) for b, a in zip(bins, added, strict=True)))
+        update = group(*(add_to(b, a) for b, a in zip(bins, added, strict=True)))
         x, y = (_cumulated(b) for b in bins[::-1])
         area = reduce_sum((x[1:] - x[:-1]) * (y[1:] + y[:-1]) / 2.0)
         graph = get_default_graph()

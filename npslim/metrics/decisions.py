@@ -9,6 +9,7 @@ from npslim.errors import ArgumentTypeError, InvalidArgumentError
 from npslim.graph import control_dependencies, user_line
 from npslim.metrics.common import (
     EPSILON,
+    added_up,
     as_count,
     collected,
     counter,
@@ -46,7 +47,7 @@ def _counted(kind):
             count = counter([], "count")
             return pair(
                 lambda name, total: cast(total, dtype=float32.dtype, name=name), [count],
-                [reduce_sum(multiply(as_count(hits), weights))], metrics_collections, updates_collections,
+                [added_up(multiply(as_count(hits), weights))], metrics_collections, updates_collections,
             )  # fmt: skip
 
     metric.__name__ = f"streaming_{kind}"
@@ -106,6 +107,7 @@ def at_thresholds(predictions, labels, thresholds, weights, kinds):
 
     A prediction above the threshold is a yes. A run raises where one is outside [0, 1].
     """
+    weighted = weights is not None
     predictions, labels, weights = operands("predictions", predictions, labels, weights)
     inside = reduce_all(logical_and(greater_equal(predictions, 0.0), less_equal(predictions, 1.0)))
     with control_dependencies([Assert(inside, ["predictions must be in [0, 1]"])]):
@@ -116,12 +118,18 @@ def at_thresholds(predictions, labels, thresholds, weights, kinds):
     said = greater(reshape(predictions, [1, -1]), limits)
     was = reshape(cast(labels, dtype=np.dtype(bool)), [1, -1])
     weights = reshape(weights, [1, -1])
+
+    def total(hits):
+        if weighted:
+            return added_up(multiply(as_count(hits), weights), axis=1)
+        return as_count(reduce_sum(cast(hits, dtype=np.dtype(np.int32)), axis=1))
+
     hits = {
         TP: logical_and(said, was), FN: logical_and(logical_not(said), was),
         TN: logical_and(logical_not(said), logical_not(was)), FP: logical_and(said, logical_not(was)),
     }  # fmt: skip
     variables = [counter([len(thresholds)], kind) for kind in kinds]
-    return variables, [reduce_sum(multiply(as_count(hits[kind]), weights), axis=1) for kind in kinds]
+    return variables, [total(hits[kind]) for kind in kinds]
 
 
 def _threshold_metric(default_name, kinds, compute):

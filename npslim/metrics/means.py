@@ -3,7 +3,17 @@
 from npslim.dtypes import float32
 from npslim.errors import ArgumentTypeError, DTypeError, InvalidArgumentError, ShapeError
 from npslim.graph import control_dependencies, user_line
-from npslim.metrics.common import as_count, broadcast_weights, check_k, collected, counter, operands, pair
+from npslim.metrics.common import (
+    add_to,
+    added_up,
+    as_count,
+    broadcast_weights,
+    check_k,
+    collected,
+    counter,
+    operands,
+    pair,
+)
 from npslim.op import as_tensor
 from npslim.ops.elementwise import divide_no_nan, multiply
 from npslim.ops.functions import abs as absolute
@@ -50,7 +60,7 @@ def streaming_mean(values, weights=None, metrics_collections=None, updates_colle
         total, count = counter([], "total"), counter([], "count")
         values = as_count(values)
         weights = broadcast_weights(weights, values)
-        added = [reduce_sum(multiply(values, weights)), reduce_sum(weights)]
+        added = [added_up(multiply(values, weights)), added_up(weights)]
         return pair(ratio, [total, count], added, metrics_collections, updates_collections)
 
 
@@ -167,7 +177,7 @@ def count(values, weights=None, metrics_collections=None, updates_collections=No
     """How many values were seen, or the sum of their weights: float32. Makes the local variable `count`."""
     with variable_scope(name, "count", [values, weights]):
         counted = counter([], "count")
-        added = reduce_sum(broadcast_weights(weights, as_tensor(values)))
+        added = added_up(broadcast_weights(weights, as_tensor(values)))
         return pair(
             lambda name, total: cast(total, dtype=float32.dtype, name=name), [counted], [added], metrics_collections,
             updates_collections,
@@ -196,10 +206,10 @@ def streaming_covariance(
         shares = divide_no_nan(as_tensor(seen) * batch, together)
         value = _covariance("value", as_tensor(seen), as_tensor(comoment))
         added = [
-            seen.assign_add(batch),
-            mean_p.assign_add(divide_no_nan((batch_p - as_tensor(mean_p)) * batch, together)),
-            mean_y.assign_add(divide_no_nan((batch_y - as_tensor(mean_y)) * batch, together)),
-            comoment.assign_add(own + between * shares),
+            add_to(seen, batch),
+            add_to(mean_p, divide_no_nan((batch_p - as_tensor(mean_p)) * batch, together)),
+            add_to(mean_y, divide_no_nan((batch_y - as_tensor(mean_y)) * batch, together)),
+            add_to(comoment, own + between * shares),
         ]
         with control_dependencies(added):
             update = _covariance("update_op", seen.read_value(), comoment.read_value())

@@ -2,24 +2,35 @@
 
 import numpy as np
 
-from npslim.backend import to_device
+from npslim.backend import to_device, to_host
 from npslim.errors import InvalidArgumentError
 from npslim.graph import GraphKeys, get_default_graph
+from npslim.ops.accumulate import KEPT, rest_of, two_sum
 
 _COVARIANCE = ("count", "mean_prediction", "mean_label", "comoment")
 
 
 def state(session):
-    """{name: array} of the metrics' local variables in a session."""
-    variables = session.graph.get_collection(GraphKeys.METRIC_VARIABLES)
-    return dict(zip([v.op.name for v in variables], session.run(variables), strict=True))
+    """{name: array} of the metrics' local variables in a session, and what rounding left out of their sums.
+
+    Raises FailedPreconditionError before they are initialized.
+    """
+    found = {}
+    for variable in session.graph.get_collection(GraphKeys.METRIC_VARIABLES):
+        name = variable.op.name
+        cell = session.store.cell(name)
+        with cell.lock:
+            found[name] = to_host(cell.initialized())
+            found[name + KEPT] = to_host(rest_of(session.store.cell(name + KEPT), cell.value))
+    return found
 
 
 def merge_states(*states, graph=None):
     """What one session would have counted that saw the data of all: {name: array}; see `load_state`.
 
-    states: dictionaries of `state`, of the same metrics. Sums are added up; the means and moments of a covariance are
-    combined, and what was kept is put one after the other. Raises ValueError for states of different metrics.
+    states: dictionaries of `state`, of the same metrics. Sums are added up without loss, in any order; the means and
+    moments of a covariance are combined, and what was kept is put one after the other.
+    Raises ValueError for states of different metrics.
     """
     if not states or any(s.keys() != states[0].keys() for s in states):
         raise InvalidArgumentError("The states are not of the same metrics.", got=[sorted(s) for s in states])
@@ -31,11 +42,12 @@ def merge_states(*states, graph=None):
 
 
 def _merged(a, b, kinds):
-    both = {}
-    for name in a:
+    both = {name: np.zeros_like(value) for name, value in a.items() if name.endswith(KEPT)}
+    for name in [name for name in a if not name.endswith(KEPT)]:
         kind = kinds.get(name, "sum")
         if kind == "sum":
-            both[name] = a[name] + b[name]
+            total, left_out = two_sum(a[name], b[name])
+            both[name], both[name + KEPT] = two_sum(total, left_out + a[name + KEPT] + b[name + KEPT])
         elif kind == "covariance":
             if name.endswith("/count"):
                 both.update(_merged_covariance(a, b, name.removesuffix("count")))
@@ -64,4 +76,8 @@ def _merged_covariance(a, b, scope):
 def load_state(session, values):
     """Set the metrics' local variables of a session to the values of `merge_states`."""
     for variable in session.graph.get_collection(GraphKeys.METRIC_VARIABLES):
-        session.store.cell(variable.op.name).value = to_device(values[variable.op.name], session.module)
+        name = variable.op.name
+        cell = session.store.cell(name)
+        with cell.lock:
+            cell.value = to_device(np.asarray(values[name]), session.module)
+            session.store.cell(name + KEPT).value = cell.value, to_device(values[name + KEPT], session.module)

@@ -9,7 +9,7 @@ import numpy as np
 
 from npslim.errors import DTypeError, ShapeError
 from npslim.graph import user_line
-from npslim.metrics.common import check_k, metric_variable, pair
+from npslim.metrics.common import added_up, check_k, metric_variable, pair
 from npslim.op import as_tensor
 from npslim.ops.create import range_
 from npslim.ops.elementwise import divide, multiply
@@ -80,7 +80,7 @@ def _only(class_id, numbers, counts):
 def _weighted_sum(found, weights):
     """The sum over examples of how many of `found` `[..., n]` hold, times the example's weight."""
     per_example = reduce_sum(cast(found, dtype=_FLOAT64), axis=-1)
-    return reduce_sum(per_example if weights is None else multiply(per_example, _fitting(weights, per_example)))
+    return added_up(per_example if weights is None else multiply(per_example, _fitting(weights, per_example)))
 
 
 def _fitting(weights, per_example):
@@ -189,7 +189,7 @@ def _average_precision(name, default, guesses, labels, weights, count_name, coll
         weights = ones_like(average) if weights is None else _fitting(weights, average)
         most = metric_variable([], _FLOAT64, count_name)
         total = metric_variable([], _FLOAT64, "total")
-        added = [reduce_sum(weights), reduce_sum(average * weights)]
+        added = [added_up(weights), added_up(average * weights)]
         return pair(_mean, [most, total], added, *collections)
 
 
