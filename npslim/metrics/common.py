@@ -85,7 +85,7 @@ def added_up(x, axis=None):
 
 
 def add_to(variable, addition):
-    """The node's output that adds to a metric variable and gives the sum: nothing is lost, unless `counting` says so."""
+    """What adds to a metric variable and gives the sum: nothing is lost, unless `counting` says so."""
     if isinstance(addition, tuple):
         return accumulate(variable, *addition)
     addition = as_tensor(addition)

@@ -135,9 +135,10 @@ def test_all_metrics_that_count_are_exact():
     """2**53 + 1 is no float64: the ones that do not fit are kept."""
     x = slim.placeholder(slim.float64, [None])
     p, y = slim.greater(x, 0.5), slim.greater(x, -1.0)
+    p_class, y_class = slim.cast(p, slim.int64), slim.cast(y, slim.int64)
     pairs = {
         "count": metrics.count(x), "true_positives": metrics.streaming_true_positives(p, y),
-        "auc": metrics.streaming_auc(x, y), "mean_iou": metrics.streaming_mean_iou(slim.cast(p, slim.int64), slim.cast(y, slim.int64), 2),
+        "auc": metrics.streaming_auc(x, y), "mean_iou": metrics.streaming_mean_iou(p_class, y_class, 2),
         "mean_tensor": metrics.streaming_mean_tensor(slim.ones([2])),
     }  # fmt: skip
     session = slim.Session()
