@@ -195,3 +195,11 @@ def missing_extra(package, extra, purpose):
         f"{purpose} needs the package {package}, which is not installed.",
         hint=f"pip install 'npslim[{extra}]'",
     )
+
+
+def range_of(origins):
+    """Where something is from, in short: the only, both, or the first and the last of `origins`; None without any."""
+    known = list(dict.fromkeys(origin for origin in origins if origin))
+    if not known:
+        return None
+    return " and ".join(known) if len(known) < 3 else f"{known[0]} to {known[-1]}, {len(known)} in all"

@@ -25,6 +25,7 @@ from npslim.errors import (
     NotFoundError,
     OpError,
     ShapeError,
+    range_of,
 )
 from npslim.fast.rewrite import rewrite
 from npslim.fast.workers import available, sharing
@@ -104,21 +105,25 @@ class Store:
 class Run:
     """What a stateful kernel may use: the store, and a way to run a sub-graph.
 
-    ticket: (the tickets of a queue, the number of the element that this run took first), or None.
+    ticket: (the tickets of a queue, the number of the element that this run took first), or None. origins: the files
+    and records (or queues and numbers) that it works on. waited: the seconds that it spent waiting for input.
     """
 
-    __slots__ = ("session", "store", "ticket", "_held")
+    __slots__ = ("session", "store", "ticket", "origins", "waited", "_held")
 
     def __init__(self, session):
         self.session = session
         self.store = session.store
         self.ticket = None
+        self.origins = []
+        self.waited = 0.0
         self._held = []
 
-    def hold(self, tickets, number):
-        """Note that this run works on the element `number` of a queue."""
+    def hold(self, tickets, number, *origins):
+        """Note that this run works on the element `number` of a queue, and where that is from."""
         self.ticket = self.ticket or (tickets, number)
         self._held.append((tickets, number))
+        self.origins += origins
 
     def settle(self):
         """The run is over: whoever waits for its elements need not any more."""
@@ -170,7 +175,7 @@ def _perform(steps, values, slots, run):
                 for slot in step.drop:
                     values[slot] = None
     except Exception as error:
-        _explain(error, step.node, {t: values[slots[t]] for t in step.node.inputs if t in slots})
+        _explain(error, step.node, {t: values[slots[t]] for t in step.node.inputs if t in slots}, run)
         raise
 
 
@@ -181,15 +186,16 @@ def _context(step, run):
     return {name: given[name] for name in step.context}
 
 
-def _explain(error, node, inputs):
-    """Note on `error` which node it came from, the user's line, and what went in."""
+def _explain(error, node, inputs, run):
+    """Note on `error` which node it came from, the user's line, what went in, and the records that it is about."""
     if error.__dict__.get(_NOTED):
         return
+    error.__dict__[_NOTED] = True
     if isinstance(error, OpError):
         error.op = error.op or node
     shown = ", ".join(f"{t.name} {_seen(t, inputs.get(t))}" for t in node.inputs)
-    error.add_note(f"  node     {node.name} ({node.type})\n  made at  {node.made_at}\n  inputs   {shown or '-'}")
-    error.__dict__[_NOTED] = True
+    note = f"  node     {node.name} ({node.type})\n  made at  {node.made_at}\n  inputs   {shown or '-'}"
+    error.add_note(note + (f"\n  record   {range_of(run.origins)}" if run.origins else ""))
 
 
 def _seen(tensor, value):
@@ -268,12 +274,16 @@ class Session:
         results = self._run(leaves, feeds)
         return _rebuild(structure, iter(results))
 
-    def _run(self, leaves, feeds):
+    def _run(self, leaves, feeds, failed=None):
         plan = self.plan(tuple(dict.fromkeys(leaves)), tuple(feeds))
         run = Run(self)
         try:
             with self._running():
                 values = execute(plan, feeds, run)
+        except BaseException as error:
+            if failed is not None:
+                failed(error)
+            raise
         finally:
             run.settle()
         return [_fetched(values[plan.slots[leaf]]) if isinstance(leaf, Tensor) else None for leaf in leaves]
@@ -342,6 +352,17 @@ class Session:
     def make_callable(self, fetches, feed_list=None, accept_options=False):
         """A function that takes the values of `feed_list` and returns those of `fetches`."""
         return lambda *values: self.run(fetches, dict(zip(feed_list or (), values, strict=True)))
+
+    def make_producer(self, node, failed):
+        """A function that runs `node`. If that raises, `failed(error)` is called before anybody goes on who waits for
+        the elements that the run took: what comes after a lost element must not take its place.
+        """
+
+        def produce():
+            self._check_open()
+            self._run([node], {}, failed)
+
+        return produce
 
     # ---- fetches
 

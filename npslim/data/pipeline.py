@@ -34,7 +34,6 @@ from npslim.data.stages import (
     groups,
     in_parallel,
     interleaved,
-    range_of_origins,
     repeated,
     shuffled,
 )
@@ -55,7 +54,7 @@ from npslim.data.structure import (
     widest,
 )
 from npslim.data.traced import Context, Function
-from npslim.errors import ArgumentTypeError, InvalidArgumentError, ShapeError, UnimplementedError
+from npslim.errors import ArgumentTypeError, InvalidArgumentError, ShapeError, UnimplementedError, range_of
 from npslim.graph import Node, Tensor, control_dependencies, get_default_graph, user_line
 from npslim.op import as_tensor, op
 from npslim.spec import Spec
@@ -170,7 +169,9 @@ class Dataset:
 
         def stream(context):
             for items in zip(*(source.stream(context) for source in sources), strict=False):
-                yield Item(tuple(value for item in items for value in item.values), range_of_origins(items))
+                yield Item(
+                    tuple(value for item in items for value in item.values), range_of(item.origin for item in items)
+                )
 
         return Dataset(packed(datasets, [source.element for source in sources]), stream, sources)
 
@@ -428,7 +429,7 @@ class Dataset:
             for items in groups(self.stream(context), count, bool(context.value(drop))):
                 columns = zip(*(item.values for item in items), strict=True)
                 values = tuple(join(column) for join, column in zip(joins, columns, strict=True))
-                yield Item(values, range_of_origins(items))
+                yield Item(values, range_of(item.origin for item in items))
 
         shapes = [None if shape is None else (n, *shape) for shape in shapes]
         leaves = [leaf.with_shape(shape) for leaf, shape in zip(flat(self.element), shapes, strict=True)]

@@ -1,18 +1,17 @@
 """Readers: nodes that take file names out of a queue and give one record after the other.
 
-A record comes as (key, value), two strings; the key says where it is from, `file:number`. The reader's place is state
-of the session. Records have numbers, so that threads which share a reader do not change their order.
+A record comes as (key, value), two strings; the key is TensorFlow's, `file:number`, of a TFRecord file
+`file:offset`. The reader's place is state of the session. Records have numbers, so that threads which share a reader do
+not change their order. Where a record is from goes with it through all queues, and stands in every error about it.
 """
 
 import functools
-import gzip
-import zlib
 from typing import Any
 
 import numpy as np
 
-from npslim.data.tfrecord import tf_record_iterator
-from npslim.errors import DataLossError, InvalidArgumentError, NotFoundError
+from npslim.data.tfrecord import cause_of, records_with_places, whole_file
+from npslim.errors import DataLossError, InvalidArgumentError, NotFoundError, OpError
 from npslim.graph import user_line
 from npslim.op import as_tensor, op
 from npslim.ops.queue import Tickets, as_array_of, wait_for_turn
@@ -28,6 +27,7 @@ class Source:
     def __init__(self, records):
         self._records = records
         self.tickets = Tickets()
+        self.origin: Any = None  # of the record that was given last
         self.reset()
 
     def reset(self):
@@ -54,9 +54,14 @@ class Source:
 
     def _opened(self, work):
         try:
-            yield from self._records(work)
-        except FileNotFoundError:
-            raise NotFoundError(f"{work.decode()}: there is no such file.", got=work.decode()) from None
+            for key, value, origin in self._records(work):
+                self.origin = origin
+                yield key, value
+        except OSError as error:
+            if isinstance(error, OpError):
+                raise
+            name = work.decode(errors="replace")
+            raise NotFoundError(f"{name}: {cause_of(error)}.", expected="a file", got=name) from None
 
 
 @op(type="ReaderV2", stateful=True, differentiable=False)
@@ -80,7 +85,7 @@ def reader_read(handle, queue, *, run=None, node=None):
     source, cell = handle[()], run.cell(node.inputs[0].op.name)
     with cell.lock:
         key, value = source.next(queue[()])
-        run.hold(source.tickets, source.tickets.take())
+        run.hold(source.tickets, source.tickets.take(), source.origin)
     return as_array_of(key, _TEXT), as_array_of(value, _TEXT)
 
 
@@ -94,7 +99,7 @@ def reader_read_up_to(handle, queue, count, *, run=None, node=None):
     """(keys, values) of up to `count` records of one file."""
     source, cell = handle[()], run.cell(node.inputs[0].op.name)
     with cell.lock:
-        found = [source.next(queue[()])]
+        found, origins = [source.next(queue[()])], [source.origin]
         completed = source.completed
         while len(found) < int(count) and source.completed == completed:
             following = next(source._open, None)  # pyright: ignore[reportArgumentType]
@@ -102,8 +107,9 @@ def reader_read_up_to(handle, queue, count, *, run=None, node=None):
                 source._open, source.completed = None, completed + 1
             else:
                 found.append(following)
+                origins.append(source.origin)
                 source.produced += 1
-        run.hold(source.tickets, source.tickets.take())
+        run.hold(source.tickets, source.tickets.take(), *origins)
     columns = np.empty((2, len(found)), object)
     for i, pair in enumerate(found):
         columns[:, i] = pair
@@ -178,8 +184,9 @@ class TFRecordReader(ReaderBase):
 
 
 def _tf_records(path, options):
-    for i, record in enumerate(tf_record_iterator(path.decode(), options)):
-        yield f"{path.decode()}:{i}".encode(), record
+    name = path.decode()
+    for i, (at, record) in enumerate(records_with_places(name, options)):
+        yield b"%s:%d" % (path, at), record, f"{name}, record {i} at byte {at}"
 
 
 class TextLineReader(ReaderBase):
@@ -193,7 +200,7 @@ def _lines(path, skip):
     with open(path, "rb") as file:
         for i, line in enumerate(file, 1):
             if i > skip:
-                yield b"%s:%d" % (path, i), line.rstrip(b"\r\n")
+                yield b"%s:%d" % (path, i), line.rstrip(b"\r\n"), f"{path.decode()}, line {i}"
 
 
 class WholeFileReader(ReaderBase):
@@ -205,7 +212,7 @@ class WholeFileReader(ReaderBase):
 
 def _whole_file(path):
     with open(path, "rb") as file:
-        yield path, file.read()
+        yield path, file.read(), path.decode()
 
 
 class IdentityReader(ReaderBase):
@@ -216,7 +223,7 @@ class IdentityReader(ReaderBase):
 
 
 def _name_itself(name):
-    yield name, name
+    yield name, name, name.decode(errors="replace")
 
 
 class FixedLengthRecordReader(ReaderBase):
@@ -243,17 +250,13 @@ class FixedLengthRecordReader(ReaderBase):
 
 
 def _fixed(path, size, header, footer, hop, encoding):
-    with open(path, "rb") as file:
-        content = file.read()
-    if encoding == "GZIP":
-        content = gzip.decompress(content)
-    elif encoding == "ZLIB":
-        content = zlib.decompress(content)
+    name = path.decode()
+    content = whole_file(name, encoding)
     body = content[header : len(content) - footer]
     if hop == size and len(body) % size:
         raise DataLossError(
-            f"{path.decode()}: the records do not fill the file.", expected=f"a multiple of {size} bytes",
+            f"{name}: the records do not fill the file.", expected=f"a multiple of {size} bytes",
             got=f"{len(body)} bytes",
         )  # fmt: skip
     for i, at in enumerate(range(0, len(body) - size + 1, hop)):
-        yield b"%s:%d" % (path, i), body[at : at + size]
+        yield b"%s:%d" % (path, i), body[at : at + size], f"{name}, record {i} at byte {header + at}"

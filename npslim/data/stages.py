@@ -20,12 +20,6 @@ class Item:
         self.values, self.origin = values, origin
 
 
-def range_of_origins(items):
-    """What a batch says of where it came from."""
-    known = [item.origin for item in (items[0], items[-1]) if item.origin]
-    return " to ".join(dict.fromkeys(known)) or None
-
-
 def repeated(start, count):
     """The items of `start()`, `count` times over; for ever if that is below 0 and there are any."""
     turns = itertools.count() if count < 0 else range(count)

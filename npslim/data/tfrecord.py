@@ -14,6 +14,8 @@ from npslim.errors import DataLossError, FailedPreconditionError, InvalidArgumen
 _HEADER = struct.Struct("<QI")
 _FOOTER = struct.Struct("<I")
 _PIECE = 1 << 20
+_MOST_UNPACKED = 1032  # bytes that one byte of deflated data can stand for
+_PIECE_SLACK = 1 << 9  # what zlib may still hold
 
 
 class TFRecordCompressionType:
@@ -55,69 +57,95 @@ def tf_record_iterator(path, options=None):
     options: TFRecordOptions for a compressed file. Raises NotFoundError for a missing file, and DataLossError for a
     damaged one, with its path, the record's number and its place; what came before was good.
     """
+    return (record for _, record in records_with_places(path, options))
+
+
+def records_with_places(path, options=None):
+    """(offset, record) of each record of a file: see `tf_record_iterator`. The offset is in what is decompressed."""
     path = os.fspath(path)
-    if not os.path.exists(path):
-        raise NotFoundError(f"{path}: there is no such file.", expected="a TFRecord file", got=path)
     compression = TFRecordOptions.get_compression_type_string(options)
-    with open(path, "rb") as raw:
+    with _opened(path) as raw:
         source = _Source(path, raw, compression)
-        number = 0
+        number, at = 0, 0
         while (record := _read_record(source, number)) is not None:
-            yield record
-            number += 1
+            yield at, record
+            number, at = number + 1, source.at
+
+
+def _opened(path):
+    try:
+        return open(path, "rb")
+    except OSError as error:
+        raise NotFoundError(f"{path}: {cause_of(error)}.", expected="a file", got=path) from None
+
+
+def cause_of(error):
+    """Why a file cannot be opened."""
+    return "there is no such file" if isinstance(error, FileNotFoundError) else error.strerror or str(error)
+
+
+def whole_file(path, compression=None):
+    """The bytes of a file, decompressed. Raises NotFoundError, and DataLossError if it cannot be decompressed."""
+    with _opened(path) as raw:
+        source = _Source(path, raw, TFRecordOptions.get_compression_type_string(compression))
+        return b"".join(iter(lambda: source.read(_PIECE), b""))
 
 
 class _Source:
     """The bytes of a file, decompressed; says where it is in an error."""
 
     def __init__(self, path, raw, compression):
-        self.path, self.at, self.record = path, 0, 0
+        self.path, self.at, self.record, self.began = path, 0, 0, 0
         self._raw, self._buffer = raw, bytearray()
-        self._size = os.fstat(raw.fileno()).st_size if not compression else None
+        self._size = os.fstat(raw.fileno()).st_size
         self._unpack = zlib.decompressobj(31 if compression == "GZIP" else 15) if compression else None
         self._ended = False
 
     def left(self):
-        """How many bytes are left, if that is known without reading them."""
-        return None if self._size is None else self._size - self.at
+        """How many bytes are left at most; no compression gives more than its format allows."""
+        unread = self._size - self._raw.tell()
+        if self._unpack is not None:
+            unread = _MOST_UNPACKED * (unread + len(self._unpack.unconsumed_tail) + _PIECE_SLACK)
+        return unread + len(self._buffer)
 
     def read(self, count):
         """Up to `count` bytes."""
         while len(self._buffer) < count and not self._ended:
+            if self._unpack is not None:
+                self._unpack_more()
+                continue
             piece = self._raw.read(min(max(count - len(self._buffer), 1 << 16), _PIECE))
-            if self._unpack is None:
-                self._buffer += piece
-                self._ended = not piece
-            else:
-                self._unpacked(piece)
-        taken = bytes(self._buffer[:count])
+            self._buffer += piece
+            self._ended = not piece
+        taken = bytes(memoryview(self._buffer)[:count])
         del self._buffer[:count]
         self.at += len(taken)
         return taken
 
-    def _unpacked(self, piece):
+    def _unpack_more(self):
+        """Decompress one piece further. Raises DataLossError."""
+        packed = self._unpack.unconsumed_tail or self._raw.read(1 << 16)
         try:
-            if not piece:
-                self._ended = True
-                if not self._unpack.eof:
-                    raise self.loss("The compressed data ends too early.", "its end", "the end of the file")
-                return
-            self._buffer += self._unpack.decompress(piece)
-            if self._unpack.eof and self._unpack.unused_data:
-                raise self.loss("There is something after the compressed data.", "the end", "more bytes")
+            self._buffer += self._unpack.decompress(packed, _PIECE)
         except zlib.error as error:
             raise self.loss("The file cannot be decompressed.", "ZLIB or GZIP as the options say", str(error)) from None
+        if self._unpack.eof:
+            self._ended = True
+            if self._unpack.unused_data or self._raw.read(1):
+                raise self.loss("There is something after the compressed data.", "the end", "more bytes")
+        elif not packed:
+            raise self.loss("The compressed data ends too early.", "its end", "the end of the file")
 
     def loss(self, sentence, expected, got):
-        """The error for this place."""
+        """The error for this record."""
         return DataLossError(
-            f"{self.path}, record {self.record} at byte {self.at}: {sentence}", expected=expected, got=got
+            f"{self.path}, record {self.record} at byte {self.began}: {sentence}", expected=expected, got=got
         )
 
 
 def _read_record(source, number):
     """The next record, or None at the end."""
-    source.record = number
+    source.record, source.began = number, source.at
     header = source.read(_HEADER.size)
     if not header:
         return None
@@ -127,7 +155,7 @@ def _read_record(source, number):
     if masked_crc32c(header[:8]) != checksum:
         raise source.loss("The length's checksum is wrong.", f"{masked_crc32c(header[:8]):08x}", f"{checksum:08x}")
     left = source.left()
-    if left is not None and length + _FOOTER.size > left:
+    if length + _FOOTER.size > left:
         raise source.loss("The file is cut inside a record.", f"{length + _FOOTER.size} bytes", f"{left} bytes")
     data = source.read(length)
     footer = source.read(_FOOTER.size)

@@ -9,6 +9,7 @@ import collections
 import contextlib
 import heapq
 import threading
+import time
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from npslim.errors import (
     InvalidArgumentError,
     OutOfRangeError,
     ShapeError,
+    range_of,
 )
 from npslim.graph import user_line
 from npslim.op import as_tensor, op
@@ -31,6 +33,19 @@ _INT32 = np.dtype(np.int32)
 
 
 # ---- the state
+
+
+class Element(tuple):
+    """The arrays of an element, and `origin`: the file and record that they were made of, or None."""
+
+    origin = None
+
+    @classmethod
+    def of(cls, arrays, origin):
+        """An element of arrays."""
+        element = cls(arrays)
+        element.origin = origin
+        return element
 
 
 class Tickets:
@@ -139,6 +154,11 @@ class Buffer:
     def _return(self, taken):
         self._elements.extendleft(reversed(taken))
 
+    def origins_of(self, elements, ticket):
+        """The files and records of elements, or where they have none the queue and the number of the taking."""
+        known = [element.origin for element in elements if getattr(element, "origin", None)]
+        return known or [f"{self.name}, {'element' if len(elements) == 1 else 'batch'} {ticket}"]
+
     def cancel(self):
         """The session is closed: everyone who waits gives up."""
         self.close(True, CancelledError(f"The session was closed while {self.kind} '{self.name}' was in use."))
@@ -194,7 +214,8 @@ class ShuffleBuffer(Buffer):
         return len(self._window) + len(self._waiting) - (self._hole is not None)
 
     def _ready(self):
-        return (len(self._window) == self._window_size and self._hole is None) or (self.closed and self.size() > 0)
+        ended = self.closed and self.error is None  # after an error the rest would come in another order
+        return (len(self._window) == self._window_size and self._hole is None) or (ended and self.size() > 0)
 
     def _return(self, taken):
         self._close_hole()
@@ -324,7 +345,11 @@ def enqueue(handle, *components, many, shapes, run=None):
     """Put one element, or with `many` one for each entry along the first dimension, into the queue."""
     buffer = handle[()]
     components = [np.array(to_host(c)) for c in components]
-    elements = list(zip(*map(_rows, components), strict=True)) if many else [tuple(components)]
+    rows = list(zip(*map(_rows, components), strict=True)) if many else [components]
+    origins = run.origins
+    if len(rows) != len(origins):
+        origins = [range_of(origins)] * len(rows)
+    elements = [Element.of(row, origin) for row, origin in zip(rows, origins, strict=True)]
     for element in elements:
         for i, (part, shape) in enumerate(zip(element, shapes or [None] * len(element), strict=True)):
             if not compatible(np.shape(part), shape):
@@ -372,8 +397,12 @@ def dequeue(handle, n, *, dtypes, shapes, how, run=None):
     Components of unknown size are padded with zeros to the largest of the batch.
     """
     buffer = handle[()]
-    elements, ticket = buffer.take(1 if how == "one" else int(n), some=how == "some")
-    run.hold(buffer.tickets, ticket)
+    start = time.monotonic()
+    try:
+        elements, ticket = buffer.take(1 if how == "one" else int(n), some=how == "some")
+    finally:
+        run.waited += time.monotonic() - start
+    run.hold(buffer.tickets, ticket, *buffer.origins_of(elements, ticket))
     if how == "one":
         return tuple(as_array_of(part, dtype) for part, dtype in zip(elements[0], dtypes, strict=True))
     columns = list(zip(*elements, strict=True)) if elements else [()] * len(dtypes)
@@ -568,6 +597,8 @@ class QueueBase:
     def fail(self, session, error):
         """Close the queue in `session`; who takes from it gets `error` when its elements have run out."""
         cell = session.store.cell(self.name)
+        if cell.value is None and not session.closed:  # the error came before anybody used the queue
+            session.run(self.queue_ref)
         if cell.value is not None:
             cell.value[()].close(True, error)
 

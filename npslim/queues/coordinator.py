@@ -69,6 +69,11 @@ class Coordinator:
         with self._lock:
             self._threads.add(thread)
 
+    @property
+    def error(self):
+        """The error that a thread asked to stop with, or None."""
+        return self._error
+
     def raise_requested_exception(self):
         """Raise the error that a thread asked to stop with, if there was one."""
         with self._lock:

@@ -1,6 +1,7 @@
 """Threads that keep queues filled."""
 
 import contextlib
+import functools
 import threading
 
 from npslim.errors import (
@@ -81,17 +82,12 @@ class QueueRunner:
         return threads
 
     def _run(self, sess, enqueue_op, coord, rotation, member):
-        left = False
         try:
-            enqueue = sess.make_callable(enqueue_op)
             with producing(rotation, member):
-                while coord is None or not coord.should_stop():
-                    enqueue()
-        except self.queue_closed_exception_types:
-            left = self._leave(sess)
+                self._enqueue_until_the_end(sess, enqueue_op, coord)
         except CancelledError as error:  # the queue was cancelled: by a stop, or because another thread failed
             logger.debug("%s stops: %s", self.name, error)
-        except Exception as error:
+        except BaseException as error:  # a thread that dies of SystemExit must leave nobody waiting either
             self.queue.fail(sess, error)
             self.exceptions_raised.append(error)
             if coord is None:
@@ -101,21 +97,33 @@ class QueueRunner:
         finally:
             if rotation is not None:
                 rotation.leave(member)
-            if not left:
-                self._leave(sess, close=False)
 
-    def _leave(self, sess, close=True):
-        """One thread of `sess` is done; the last one closes the queue."""
-        with self._lock:
-            self._running[sess] -= 1
-            last = self._running[sess] == 0
-        if last and close:
+    def _enqueue_until_the_end(self, sess, enqueue_op, coord):
+        """Run the enqueue op until the data ends; the last thread then closes the queue."""
+        ended = False
+        try:
+            enqueue = sess.make_producer(enqueue_op, functools.partial(self._failed, sess))
+            while coord is None or not coord.should_stop():
+                enqueue()
+        except self.queue_closed_exception_types:
+            ended = True
+        finally:
+            with self._lock:
+                self._running[sess] -= 1
+                last = self._running[sess] == 0
+        if ended and last:
             with contextlib.suppress(CancelledError, FailedPreconditionError):  # the session may be closed by now
                 sess.run(self.close_op)
-        return True
+
+    def _failed(self, sess, error):
+        """Nothing that comes later may get into the queue."""
+        if not isinstance(error, (*self.queue_closed_exception_types, CancelledError)):
+            self.queue.fail(sess, error)
 
     def _close_on_stop(self, sess, coord):
         coord.wait_for_stop()
+        if coord.error is not None:  # whoever takes from the queue gets that, and nothing in another order
+            self.queue.fail(sess, coord.error)
         with contextlib.suppress(CancelledError, FailedPreconditionError):
             sess.run(self.cancel_op)
 

@@ -75,7 +75,7 @@ def test_damage_is_said_with_its_place(tmp_path):
         assert str(path) in str(caught.value) and "record" in str(caught.value)
     data[8 + 4 + 1] ^= 1
     path.write_bytes(data)
-    with pytest.raises(DataLossError, match=r"record 0 at byte 19: The data's checksum is wrong"):
+    with pytest.raises(DataLossError, match=r"record 0 at byte 0: The data's checksum is wrong"):
         list(tfrecord.tf_record_iterator(path))
     with pytest.raises(NotFoundError, match="no such file"):
         next(tfrecord.tf_record_iterator(tmp_path / "none"))
