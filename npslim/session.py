@@ -107,16 +107,17 @@ class Run:
 
     ticket: (the tickets of a queue, the number of the element that this run took first), or None. origins: the files
     and records (or queues and numbers) that it works on. waited: the seconds that it spent waiting for input.
+    queue: the one that it took elements from, if any.
     """
 
-    __slots__ = ("session", "store", "ticket", "origins", "waited", "_held")
+    __slots__ = ("session", "store", "ticket", "origins", "waited", "queue", "_held")
 
     def __init__(self, session):
         self.session = session
         self.store = session.store
         self.ticket = None
         self.origins = []
-        self.waited = 0.0
+        self.waited, self.queue = 0.0, None
         self._held = []
 
     def hold(self, tickets, number, *origins):
@@ -255,6 +256,7 @@ class Session:
         self.module = device_module(device)
         self.store = Store()
         self.closed = False
+        self.waited, self.input_queue = 0.0, None  # what InputMeter looks at
         self._plans = {}
         self._entered = []
 
@@ -286,6 +288,9 @@ class Session:
             raise
         finally:
             run.settle()
+            if failed is None:
+                self.waited += run.waited
+                self.input_queue = run.queue or self.input_queue
         return [_fetched(values[plan.slots[leaf]]) if isinstance(leaf, Tensor) else None for leaf in leaves]
 
     @contextlib.contextmanager

@@ -4,6 +4,7 @@ An element that a run takes has a number, the run's ticket, so that threads whic
 not change the order of the data.
 """
 
+import time
 from typing import Any
 
 import numpy as np
@@ -107,9 +108,11 @@ def make_iterator(handle, *tensors, dataset, run=None):
 def iterator_get_next(handle, *, specs, run=None):
     """The next element: its parts."""
     place = handle[()]
+    start = time.monotonic()
     with run.cell(place.name).lock:
         parts = tuple(parts_of(place.next()))
         run.hold(place.tickets, place.tickets.take())
+    run.waited += time.monotonic() - start
     for part, spec in zip(parts, specs, strict=True):
         if not compatible(part.shape, spec.shape):
             raise ShapeError(

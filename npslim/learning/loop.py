@@ -14,7 +14,7 @@ from npslim.log import logger
 from npslim.op import as_tensor
 from npslim.ops.logic import equal
 from npslim.ops.state import group
-from npslim.queues import Coordinator, start_queue_runners
+from npslim.queues import Coordinator, InputMeter, start_queue_runners
 from npslim.scopes import name_scope
 from npslim.session import Session
 from npslim.variables import (
@@ -33,11 +33,12 @@ def train_step(sess, train_op, global_step, train_step_kwargs):
 
     train_step_kwargs: may hold tensors `should_log` and `should_stop`, evaluated after the step.
     """
-    start = time.monotonic()
+    start, meter = time.monotonic(), InputMeter(sess)
     total_loss, step = sess.run([train_op, global_step])
     seconds = time.monotonic() - start
     if "should_log" in train_step_kwargs and sess.run(train_step_kwargs["should_log"]):
-        logger.info("global step %d: loss = %.4f (%.3f sec/step)", step, total_loss, seconds)
+        line = f"global step {step}: loss = {total_loss:.4f} ({seconds:.3f} sec/step)"
+        logger.info("%s%s", line, meter.describe(seconds))
     should_stop = "should_stop" in train_step_kwargs and bool(sess.run(train_step_kwargs["should_stop"]))
     return total_loss, should_stop
 

@@ -401,7 +401,7 @@ def dequeue(handle, n, *, dtypes, shapes, how, run=None):
     try:
         elements, ticket = buffer.take(1 if how == "one" else int(n), some=how == "some")
     finally:
-        run.waited += time.monotonic() - start
+        run.waited, run.queue = run.waited + time.monotonic() - start, buffer
     run.hold(buffer.tickets, ticket, *buffer.origins_of(elements, ticket))
     if how == "one":
         return tuple(as_array_of(part, dtype) for part, dtype in zip(elements[0], dtypes, strict=True))

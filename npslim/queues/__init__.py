@@ -11,6 +11,7 @@ from npslim.queues.batching import (
     shuffle_batch_join,
 )
 from npslim.queues.coordinator import Coordinator, LooperThread
+from npslim.queues.meter import InputMeter
 from npslim.queues.producers import (
     input_producer,
     limit_epochs,
@@ -28,8 +29,8 @@ from npslim.queues.runner import (
 )
 
 __all__ = [
-    "Coordinator", "LooperThread", "NestedQueueRunnerError", "QueueRunner", "QueueRunners", "add_queue_runner",
-    "batch", "batch_join", "input_producer", "limit_epochs", "match_filenames_once", "maybe_batch",
+    "Coordinator", "InputMeter", "LooperThread", "NestedQueueRunnerError", "QueueRunner", "QueueRunners",
+    "add_queue_runner", "batch", "batch_join", "input_producer", "limit_epochs", "match_filenames_once", "maybe_batch",
     "maybe_batch_join", "maybe_shuffle_batch", "maybe_shuffle_batch_join", "range_input_producer", "shuffle_batch",
     "shuffle_batch_join", "slice_input_producer", "start_queue_runners", "string_input_producer",
 ]  # fmt: skip
