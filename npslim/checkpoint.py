@@ -13,6 +13,7 @@ import os
 import numpy as np
 
 from npslim import checkpoint_files as files
+from npslim import resume
 from npslim.errors import ArgumentTypeError, InvalidArgumentError, NotFoundError, ShapeError
 from npslim.graph import GraphKeys, get_default_graph
 from npslim.log import logger
@@ -92,10 +93,9 @@ class Saver:
         step = self._step(sess, global_step)
         prefix = save_path if step is None else f"{save_path}-{step}"
         values = dict(zip(variables, sess.run(list(variables.values())), strict=True))
-        meta = {"step": step, "draws": sess.store.draws}
-        if sess.graph.seed is None:  # unseeded numbers go on where they stopped, too
-            meta["entropy"] = sess.store.entropy
-        files.save(prefix, {name: np.asarray(value) for name, value in values.items()}, meta)
+        beside, meta = resume.snapshot(sess)
+        tensors = {name: np.asarray(value) for name, value in values.items()}
+        files.save(prefix, {**tensors, **beside}, {"step": step, **meta})
         if write_state:
             self._keep(prefix, latest_filename)
         return prefix
@@ -180,6 +180,16 @@ class Saver:
         if self._reshape and wanted is not None and None not in wanted:
             return np.prod(found) == np.prod(wanted)
         return compatible(found, wanted)
+
+
+def take_up(sess, save_path):
+    """After `Saver.restore`: bring the session to the checkpoint's place in the data and to its local variables.
+
+    For a training that goes on, after local variables were initialized and before the input threads start.
+    `learning.train`, `Supervisor` and `MonitoredTrainingSession` do it.
+    """
+    with files.open_checkpoint(save_path) as reader:
+        resume.take_up(sess, reader)
 
 
 def assign_from_checkpoint(model_path, var_list, ignore_missing_vars=False):

@@ -28,6 +28,7 @@ from npslim.errors import DataLossError, InvalidArgumentError, NotFoundError
 MAGIC = b"NPSLIM1\n"
 HEADER = len(MAGIC) + 8 + 4
 LEAF = ":value"
+HIDDEN = ":"  # how the names of tensors begin that are no variables: what resuming needs beside them
 LONGEST_INDEX = 1 << 28
 STRING = "string"
 
@@ -117,8 +118,12 @@ class Reader:
             raise
 
     def names(self):
-        """The names of the tensors, sorted."""
-        return sorted(self._rows)
+        """The names of the variables, sorted."""
+        return sorted(name for name in self._rows if not name.startswith(HIDDEN))
+
+    def hidden(self):
+        """The names of the other tensors, sorted: see `resume.py`."""
+        return sorted(name for name in self._rows if name.startswith(HIDDEN))
 
     def dtype(self, name):
         """The NumPy dtype of a tensor (object for strings)."""

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from npslim.checkpoint import Saver, latest_checkpoint
+from npslim.checkpoint import Saver, latest_checkpoint, take_up
 from npslim.errors import ArgumentTypeError, FailedPreconditionError, InvalidArgumentError, OutOfRangeError
 from npslim.graph import GraphKeys, get_default_graph
 from npslim.hooks import (
@@ -115,6 +115,8 @@ class ChiefSessionCreator:
             if scaffold.init_fn is not None:
                 scaffold.init_fn(scaffold, session)
         session.run(scaffold.local_init_op, scaffold.local_init_feed_dict)
+        if checkpoint is not None:
+            take_up(session, checkpoint)
         missing = session.run(scaffold.ready_op)
         if len(missing):
             raise FailedPreconditionError(

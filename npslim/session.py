@@ -71,6 +71,9 @@ class Store:
         self.cells = {}
         self.draws = {}
         self.entropy = int.from_bytes(os.urandom(8), "little")
+        self.gates = []  # where the threads that fill queues can be brought to rest
+        self.saved = {}  # what a checkpoint holds of queues, readers and iterators that are not made yet
+        self.input_print = None  # tells input pipelines apart, see resume.py
         self.lock = threading.Lock()
 
     def cell(self, name):
@@ -80,6 +83,13 @@ class Store:
             with self.lock:
                 cell = self.cells.setdefault(name, Cell(name))
         return cell
+
+    def take_up(self, name, made):
+        """Bring `made`, the new value of the cell `name`, to where a checkpoint left it, if one did."""
+        saved = self.saved.pop(name, None)
+        if saved is not None:
+            made.restore(*saved)
+        return made
 
     def generator(self, node, ticket=None):
         """The generator for this draw of `node`: Philox, keyed by graph seed and op seed, counted by draws.

@@ -1,4 +1,10 @@
-"""A fresh default graph for every test, so that numbered names do not leak from one to the next; a report at last."""
+"""A fresh default graph for every test, so that numbered names do not leak from one to the next; a report at last.
+
+`--figures FILE` writes what the tests measured of the promises to a JSON file.
+"""
+
+import json
+from pathlib import Path
 
 import golden_cases
 import pytest
@@ -10,6 +16,35 @@ from npslim import graph
 def fresh_graph():
     graph.reset_default_graph()
     yield graph.get_default_graph()
+
+
+_FIGURES = {}
+
+
+def pytest_addoption(parser):
+    parser.addoption("--figures", metavar="FILE", help="write the figures of the promises to this JSON file")
+
+
+@pytest.fixture
+def figure():
+    """Note a figure of a promise: `figure("P1", "restarts that ended with the same bits", 20, 20)`, so many of so many.
+
+    Those of one text are added up. Call it after what it says is asserted.
+    """
+
+    def note(promise, text, value, of=None):
+        row = _FIGURES.setdefault(promise, {}).setdefault(text, {"value": 0, "of": 0})
+        row["value"] += value
+        row["of"] += value if of is None else of
+
+    return note
+
+
+def pytest_sessionfinish(session):
+    path = session.config.getoption("--figures")
+    if path and _FIGURES:
+        ordered = dict(sorted(_FIGURES.items(), key=lambda item: int(item[0][1:])))
+        Path(path).write_text(json.dumps(ordered, indent=1) + "\n", encoding="utf-8")
 
 
 def pytest_terminal_summary(terminalreporter):

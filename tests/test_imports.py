@@ -20,7 +20,7 @@ TABLE = """
 2  ops then plan then fast
 3  session | autograd then autograd.check
 4  image variables initializers regularizers moving_averages schedules hparams functional lookup
-5  layers losses metrics optimizers tf_summary summaries events queues data checkpoint graph_def
+5  layers losses metrics optimizers tf_summary summaries events queues data resume checkpoint graph_def
 5  rnn_cell rnn checkpoint_reader preprocessing progress curves
 6  model_analyzer doctor hooks then monitored then learning evaluation nets supervisor then training
 7  __init__ tf cli then __main__

@@ -37,11 +37,36 @@ class Place:
         self.name = name
         self.tickets = Tickets()
         self._items: Any = None
+        self._context: Any = None
         self._error = None
+        self._begun, self._given, self._saved = None, 0, None
+
+    def state(self):
+        """({what JSON holds}, elements): what `restore` needs."""
+        if self._saved is not None:
+            return self._saved, []
+        firsts = {} if self._context is None else dict(self._context.firsts)
+        return {"given": self._given, "taken": self.tickets.next, "draws": firsts}, []
+
+    def restore(self, facts, elements):
+        """Go on after the element at which `state` was asked for, at once if it has begun, or when it begins."""
+        self._saved = facts
+        if self._begun is not None:
+            self.start(*self._begun)
 
     def start(self, dataset, session, values):
         """Begin at the first element."""
-        self._items, self._error = dataset.stream(Context(session, values)), None
+        self._begun = dataset, session, values
+        self._context = Context(session, values)
+        if self._saved is not None:
+            self._context.begin_as(self._saved["draws"])
+        self._items, self._error, self._given = dataset.stream(self._context), None, 0
+
+    def _catch_up(self):
+        facts, self._saved = self._saved, None
+        self.tickets.next = facts["taken"]
+        while self._given < facts["given"] and next(self._items, None) is not None:
+            self._given += 1
 
     def next(self):
         """The next element's values. Raises OutOfRangeError at the end; an error that was raised is raised again."""
@@ -52,7 +77,11 @@ class Place:
         if self._error is not None:
             raise self._error
         try:
-            return next(self._items).values
+            if self._saved is not None:
+                self._catch_up()
+            values = next(self._items).values
+            self._given += 1
+            return values
         except StopIteration:
             raise OutOfRangeError("End of sequence") from None
         except Exception as error:
@@ -61,12 +90,12 @@ class Place:
 
     def stop(self):
         """Let go of everything: the session is closed."""
-        self._items = None
+        self._items = self._begun = self._context = None
 
 
-def _place(cell) -> Any:
+def _place(cell, store) -> Any:
     if cell.value is None:
-        place = Place(cell.name)
+        place = store.take_up(cell.name, Place(cell.name))
         cell.value, cell.release = as_array_of(place, _HANDLE), place.stop
     return cell.value
 
@@ -80,7 +109,7 @@ def iterator(*, run=None, node=None):
     """The iterator itself, a scalar that the other ops take."""
     cell = run.cell(node.name)
     with cell.lock:
-        return _place(cell)
+        return _place(cell, run.store)
 
 
 @op(stateful=True, differentiable=False)
@@ -91,7 +120,7 @@ def one_shot_iterator(*, dataset, run=None, node=None):
         if cell.value is None:
             uses = dataset.uses()
             values = [to_host(x) for x in run.execute(uses, {})]
-            _place(cell)[()].start(dataset, run.session, dict(zip(uses, values, strict=True)))
+            _place(cell, run.store)[()].start(dataset, run.session, dict(zip(uses, values, strict=True)))
         return cell.value
 
 

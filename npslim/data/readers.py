@@ -6,6 +6,7 @@ not change their order. Where a record is from goes with it through all queues, 
 """
 
 import functools
+import itertools
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,35 @@ class Source:
     def reset(self):
         """Forget the file that is being read, and all counts."""
         self._open: Any = None
+        self._work, self._given = b"", 0
         self.produced = self.completed = 0
+
+    def state(self):
+        """({what JSON holds}, elements): what `restore` needs. The element, if any, is the file that is open."""
+        counts = {"produced": self.produced, "completed": self.completed, "taken": self.tickets.next}
+        return {**counts, "given": self._given}, [] if self._open is None else [(as_array_of(self._work, _TEXT),)]
+
+    def restore(self, facts, elements):
+        """Go on after the record at which `state` was asked for."""
+        self.produced, self.completed = facts["produced"], facts["completed"]
+        self.tickets.next = facts["taken"]
+        for (work,) in elements:
+            self._begin(work[()])
+            self._given = sum(1 for _ in itertools.islice(self._open, facts["given"]))
+
+    def _begin(self, work):
+        self._open, self._work, self._given = self._opened(work), work, 0
+
+    def advance(self):
+        """The next (key, value) of the open file, None at its end."""
+        record = next(self._open, None)
+        if record is None:
+            self._open = None
+            self.completed += 1
+        else:
+            self._given += 1
+            self.produced += 1
+        return record
 
     def next(self, buffer):
         """The next (key, value), of a further file if need be. Raises OutOfRangeError when the queue ends."""
@@ -42,15 +71,10 @@ class Source:
                 wait_for_turn(lambda: None)
                 (element,), ticket = buffer.take(1)
                 buffer.tickets.settle(ticket)
-                self._open = self._opened(element[0][()])
-            try:
-                record = next(self._open)
-            except StopIteration:
-                self._open: Any = None
-                self.completed += 1
-                continue
-            self.produced += 1
-            return record
+                self._begin(element[0][()])
+            record = self.advance()
+            if record is not None:
+                return record
 
     def _opened(self, work):
         try:
@@ -70,7 +94,7 @@ def reader(*, records, run=None, node=None):
     cell = run.cell(node.name)
     with cell.lock:
         if cell.value is None:
-            cell.value = as_array_of(Source(records), _TEXT)
+            cell.value = as_array_of(run.store.take_up(node.name, Source(records)), _TEXT)
     return cell.value
 
 
@@ -102,13 +126,10 @@ def reader_read_up_to(handle, queue, count, *, run=None, node=None):
         found, origins = [source.next(queue[()])], [source.origin]
         completed = source.completed
         while len(found) < int(count) and source.completed == completed:
-            following = next(source._open, None)  # pyright: ignore[reportArgumentType]
-            if following is None:
-                source._open, source.completed = None, completed + 1
-            else:
+            following = source.advance()
+            if following is not None:
                 found.append(following)
                 origins.append(source.origin)
-                source.produced += 1
         run.hold(source.tickets, source.tickets.take(), *origins)
     columns = np.empty((2, len(found)), object)
     for i, pair in enumerate(found):

@@ -32,6 +32,7 @@ class Context:
     def __init__(self, session, values, tolerant=False):
         self.session, self.values, self.tolerant = session, values, tolerant
         self.state = {}
+        self.firsts = {}  # {name: what `count(name)` gave at first}
 
     def value(self, x):
         """The value of an argument of a dataset: a number, or that of a tensor."""
@@ -44,7 +45,7 @@ class Context:
     def forgiving(self):
         """The same context for sources whose failing items are left out."""
         other = Context(self.session, self.values, tolerant=True)
-        other.state = self.state
+        other.state, other.firsts = self.state, self.firsts
         return other
 
     def count(self, name):
@@ -53,7 +54,13 @@ class Context:
         with store.lock:
             number = store.draws.get(name, 0)
             store.draws[name] = number + 1
+            self.firsts.setdefault(name, number)
         return number
+
+    def begin_as(self, firsts):
+        """Count as the context did whose `firsts` these are."""
+        with self.session.store.lock:
+            self.session.store.draws.update(firsts)
 
     def epoch(self, key):
         """How often `epoch(key)` was called in this context before."""

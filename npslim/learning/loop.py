@@ -4,7 +4,7 @@ import os
 import time
 
 from npslim import doctor, tf_summary
-from npslim.checkpoint import Saver, kept_checkpoints, latest_checkpoint
+from npslim.checkpoint import Saver, kept_checkpoints, latest_checkpoint, take_up
 from npslim.errors import FailedPreconditionError, InvalidArgumentError, OutOfRangeError
 from npslim.events import open_writer
 from npslim.graph import GraphKeys, get_default_graph
@@ -166,6 +166,8 @@ def _start(session, nodes, logdir, saver, init_feed_dict, init_fn):
             init_fn(session)
     if nodes["local_init"] is not None:
         session.run(nodes["local_init"])
+    if latest is not None:
+        take_up(session, latest)
     missing = session.run(nodes["ready"]) if nodes["ready"] is not None else ()
     if len(missing):
         raise FailedPreconditionError(

@@ -85,7 +85,7 @@ class Buffer:
     def __init__(self, name, capacity, seed):
         self.name, self.capacity = name, capacity
         self.changed = threading.Condition()
-        self.closed = self.cancelled = False
+        self.closed = self.cancelled = self.overfull = False
         self.error = None
         self.tickets, self.taking = Tickets(), threading.Lock()
         self._make_store(seed)
@@ -112,7 +112,7 @@ class Buffer:
         for element in elements:
             with self.changed:
                 self._check_open()
-                while self.size() >= self.capacity:
+                while self.size() >= self.capacity and not self.overfull:
                     self.changed.wait()
                     if self.cancelled:
                         raise CancelledError(f"Enqueue operation was cancelled: {self.kind} '{self.name}' is closed.")
@@ -158,6 +158,29 @@ class Buffer:
         """The files and records of elements, or where they have none the queue and the number of the taking."""
         known = [element.origin for element in elements if getattr(element, "origin", None)]
         return known or [f"{self.name}, {'element' if len(elements) == 1 else 'batch'} {ticket}"]
+
+    def overfill(self, allowed):
+        """While it is allowed, elements may be added beyond the capacity."""
+        with self.changed:
+            self.overfull = allowed
+            self.changed.notify_all()
+
+    def state(self):
+        """({what JSON holds}, elements): what `restore` needs. Not while elements are being added or taken."""
+        with self.changed:
+            return {"taken": self.tickets.next}, list(self._elements)
+
+    def restore(self, facts, elements):
+        """Hold what a queue of the same kind held when its `state` was asked for."""
+        with self.changed:
+            self.tickets.next = facts["taken"]
+            self._hold(facts, elements)
+            self.changed.notify_all()
+
+    def _hold(self, facts, elements):
+        self._elements.clear()
+        for element in elements:
+            self._add(element)
 
     def cancel(self):
         """The session is closed: everyone who waits gives up."""
@@ -221,6 +244,17 @@ class ShuffleBuffer(Buffer):
         self._close_hole()
         self._window += taken
 
+    def state(self):
+        with self.changed:
+            facts = {"taken": self.tickets.next, "window": len(self._window), "hole": self._hole}
+            facts["random"] = _plain(self._random.bit_generator.state)
+            return facts, [*self._window, *self._waiting]
+
+    def _hold(self, facts, elements):
+        self._window, self._hole = elements[: facts["window"]], facts["hole"]
+        self._waiting = collections.deque(elements[facts["window"] :])
+        self._random.bit_generator.state = facts["random"]
+
 
 class PriorityBuffer(Buffer):
     """The element with the least first component comes first; among equals, the one that came first."""
@@ -240,6 +274,18 @@ class PriorityBuffer(Buffer):
     def _return(self, taken):
         for element in taken:
             self._add(element)
+
+    def state(self):
+        with self.changed:
+            ordered = sorted(self._elements, key=lambda entry: entry[:2])
+            return {"taken": self.tickets.next}, [element for _, _, element in ordered]
+
+
+def _plain(state):
+    """A generator's state as JSON holds it."""
+    if isinstance(state, dict):
+        return {key: _plain(value) for key, value in state.items()}
+    return state.tolist() if isinstance(state, np.ndarray) else state
 
 
 # ---- turns of several producers
@@ -312,7 +358,7 @@ def _queue_of(name, type, buffer):
         cell = run.cell(node.name)
         with cell.lock:
             if cell.value is None:
-                made = buffer(node.name, capacity, run.store.key(node), *options)
+                made = run.store.take_up(node.name, buffer(node.name, capacity, run.store.key(node), *options))
                 cell.value, cell.release = np.empty((), object), made.cancel
                 cell.value[()] = made
         return cell.value

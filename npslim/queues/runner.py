@@ -15,6 +15,7 @@ from npslim.graph import GraphKeys, get_default_graph, get_default_session
 from npslim.log import logger
 from npslim.ops.queue import Rotation, producing
 from npslim.queues.coordinator import Coordinator
+from npslim.queues.gate import Gate
 
 
 class QueueRunner:
@@ -61,9 +62,11 @@ class QueueRunner:
             self._running[sess] = len(self.enqueue_ops)
             self.exceptions_raised = []
         rotation = Rotation(len(self.enqueue_ops)) if len(set(self.enqueue_ops)) > 1 else None
+        gate = Gate(self, len(self.enqueue_ops), in_turn=rotation is not None)
+        sess.store.gates.append(gate)
         threads = [
             threading.Thread(
-                target=self._run, args=(sess, op, coord, rotation, i), name=f"QueueRunner-{self.name}-{op.name}"
+                target=self._run, args=(sess, op, coord, rotation, gate, i), name=f"QueueRunner-{self.name}-{op.name}"
             )
             for i, op in enumerate(self.enqueue_ops)
         ]
@@ -81,10 +84,10 @@ class QueueRunner:
                 thread.start()
         return threads
 
-    def _run(self, sess, enqueue_op, coord, rotation, member):
+    def _run(self, sess, enqueue_op, coord, rotation, gate, member):
         try:
             with producing(rotation, member):
-                self._enqueue_until_the_end(sess, enqueue_op, coord)
+                self._enqueue_until_the_end(sess, enqueue_op, coord, gate, member)
         except CancelledError as error:  # the queue was cancelled: by a stop, or because another thread failed
             logger.debug("%s stops: %s", self.name, error)
         except BaseException as error:  # a thread that dies of SystemExit must leave nobody waiting either
@@ -95,16 +98,18 @@ class QueueRunner:
             else:
                 coord.request_stop(error)
         finally:
+            gate.leave(member)
             if rotation is not None:
                 rotation.leave(member)
 
-    def _enqueue_until_the_end(self, sess, enqueue_op, coord):
+    def _enqueue_until_the_end(self, sess, enqueue_op, coord, gate, member):
         """Run the enqueue op until the data ends; the last thread then closes the queue."""
         ended = False
         try:
             enqueue = sess.make_producer(enqueue_op, functools.partial(self._failed, sess))
             while coord is None or not coord.should_stop():
-                enqueue()
+                with gate.passing(member):
+                    enqueue()
         except self.queue_closed_exception_types:
             ended = True
         finally:
