@@ -294,7 +294,10 @@ class Graph:
         try:
             return self._by_name[name]
         except KeyError:
-            raise NotFoundError(f"The graph has no node {name!r}.", hint=self._nearest(name)) from None
+            raise NotFoundError(
+                f"The graph has no node {name!r}.", expected=f"one of {len(self.nodes)} nodes", got=repr(name),
+                hint=self._nearest(name),
+            ) from None  # fmt: skip
 
     def get_tensor_by_name(self, name):
         """The tensor `name`, such as 'logits:0'. Raises ValueError for a bad name, KeyError for a missing one."""

@@ -21,6 +21,7 @@ from npslim.errors import (
     ArgumentTypeError,
     DTypeError,
     FailedPreconditionError,
+    GraphError,
     InvalidArgumentError,
     NotFoundError,
     OpError,
@@ -404,8 +405,11 @@ class Session:
             found = self.graph.as_graph_element(fetch)
         except NotFoundError as error:
             raise InvalidArgumentError(f"Fetch {fetch!r}: {error.message}") from None
-        except ArgumentTypeError as error:
-            raise ArgumentTypeError(f"Fetch argument {fetch!r} cannot be fetched.\n{error.message}") from None
+        except ArgumentTypeError:
+            raise ArgumentTypeError(
+                f"Fetch argument {fetch!r} cannot be fetched.", expected="a tensor, a node, or the name of one",
+                got=f"{fetch!r} of type {type(fetch).__name__}",
+            ) from None  # fmt: skip
         return found
 
     # ---- feeds
@@ -415,8 +419,11 @@ class Session:
             tensor = self.graph.as_graph_element(key, allow_operation=False)
         except NotFoundError as error:
             raise InvalidArgumentError(f"Cannot feed {key!r}: {error.message}") from None
-        except ArgumentTypeError as error:
-            raise ArgumentTypeError(f"Cannot feed {key!r}.\n{error.message}") from None
+        except (ArgumentTypeError, GraphError):
+            raise ArgumentTypeError(
+                f"Cannot feed {key!r}.", expected="a tensor of this session's graph, or the name of one",
+                got=f"{key!r} of type {type(key).__name__}",
+            ) from None  # fmt: skip
         return read_of(tensor) if is_state(tensor) else tensor
 
     def _feeds(self, feed_dict):

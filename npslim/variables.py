@@ -28,6 +28,7 @@ from npslim.initializers import glorot_uniform_initializer, zeros_initializer
 from npslim.op import as_array, as_tensor, contains_tensor
 from npslim.ops import state
 from npslim.ops.control import cond
+from npslim.partitioners import say_that_it_stays_whole
 from npslim.scopes import AUTO_REUSE, VariableScope, add_arg_scope, get_variable_scope, variable_store
 from npslim.spec import TensorShape, as_shape, compatible, is_full, show_shape
 
@@ -247,7 +248,8 @@ def get_variable(
     """The variable `name` of the current variable scope: made, or shared, as the scope's `reuse` says.
 
     initializer: `f(shape, dtype=)`, or a value; the scope's or Xavier's unless given. regularizer: `f(weights)` gives a
-    loss, added to REGULARIZATION_LOSSES when the variable is made. A partitioned variable stays whole.
+    loss, added to REGULARIZATION_LOSSES when the variable is made. A variable with a partitioner stays whole, and the
+    log says so once.
     Raises ValueError if it exists and is not to be reused, is to be reused and does not exist, or exists with another
     shape or dtype.
     """
@@ -307,6 +309,7 @@ def _shared_or_new(
             hint="reuse=AUTO_REUSE makes it when it is missing",
         )  # fmt: skip
     check_function(regularizer, "regularizer")
+    say_that_it_stays_whole(name, partitioner)
     made = _new_variable(name, shape, dtype, initializer, trainable, collections, validate_shape, constraint)
     store.variables[name] = made
     if regularizer is not None:

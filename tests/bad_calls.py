@@ -2,7 +2,8 @@
 
 A line is an expression; `layers` is slim's package of that name. `image` is float32 [2, 8, 8, 3], `nchw` [2, 3, 8, 8],
 `volume` [1, 4, 4, 4, 2], `matrix` [4, 5], `wide` [4, 6], `vector` [4], `scalar` []; `ints` is int32 [4, 5], `labels`
-[4]; `any` has no known shape, `open` is [4, None], `unknown` [None, 8, 8, None]. What `run(...)` is given is computed.
+[4]; `any` has no known shape, `open` is [4, None], `unknown` [None, 8, 8, None]; `in_another_graph` is one.
+What `run(...)` is given is computed.
 """
 
 CALLS = {
@@ -306,6 +307,65 @@ CALLS = {
         slim.parallel_reader.ParallelReader(tf.TFRecordReader, tf.FIFOQueue(3, [tf.int32]))
         slim.tfexample_decoder.TFExampleDecoder({}, {}).decode(3)
     """,
+    "ops and graphs": """
+        tf.add(matrix, wide)
+        tf.add(matrix, ints)
+        tf.multiply(matrix, 'a')
+        tf.matmul(matrix, matrix)
+        tf.matmul(matrix, ints)
+        tf.concat([matrix, wide], 0)
+        tf.concat([matrix, ints], 0)
+        tf.concat([matrix, matrix], 2)
+        tf.reshape(matrix, [3, 7])
+        tf.reshape(matrix, [-1, -1])
+        tf.split(matrix, 3, 1)
+        tf.split(matrix, [2, 2], 1)
+        tf.stack([matrix, wide])
+        tf.unstack(any)
+        tf.transpose(matrix, [0, 0])
+        tf.transpose(matrix, [0, 1, 2])
+        tf.squeeze(matrix, [0])
+        tf.expand_dims(matrix, 4)
+        tf.reduce_sum(matrix, axis=2)
+        tf.argmax(matrix, axis=2)
+        tf.slice(matrix, [0, 0], [9, 9])
+        run(tf.gather(vector, labels + 9))
+        run(tf.one_hot(labels, -1))
+        tf.nn.softmax_cross_entropy_with_logits(labels=matrix, logits=wide)
+        tf.nn.sparse_softmax_cross_entropy_with_logits(labels=ints, logits=matrix)
+        tf.nn.conv2d(image, tf.zeros([3, 3, 4, 5]), [1, 1, 1, 1], 'SAME')
+        tf.nn.conv2d(image, tf.zeros([3, 3, 3, 5]), [1, 1, 1, 1], 'HALF')
+        tf.nn.max_pool(image, [1, 2, 2], [1, 2, 2, 1], 'SAME')
+        tf.nn.bias_add(matrix, vector)
+        tf.nn.top_k(vector, 9)
+        tf.cast(matrix, 'float33')
+        tf.placeholder('float33')
+        tf.constant([1, 2, 3], shape=[2])
+        tf.constant([[1], [2, 3]])
+        tf.cond(matrix, lambda: 1, lambda: 2)
+        tf.cond(scalar > 0., 1, 2)
+        tf.while_loop(lambda i: i < 3, lambda i: (i, i), [0])
+        tf.get_variable('w', [2], initializer=tf.zeros([3]))
+        tf.Variable(None)
+        tf.gradients(matrix, 'x')
+        run(any)
+        run('nothing:0')
+        run(3)
+        run(tf.Graph().get_tensor_by_name('x:0'))
+        tf.get_default_graph().get_operation_by_name('x')
+        tf.get_default_graph().get_tensor_by_name('x')
+        tf.add(matrix, in_another_graph)
+        run(in_another_graph)
+        tf.Session().run(matrix, {matrix: 'a'})
+        tf.Session().run(matrix, {any: [[1.]], in_another_graph: 3})
+        tf.Session().run(matrix, {labels: [1, 2, 3]})
+        tf.train.Saver([])
+        tf.train.exponential_decay(0.1, None, 1, 0.5)
+        tf.train.piecewise_constant(labels[0], [1, 2], [1., 2.])
+        tf.train.string_input_producer([])
+        tf.FIFOQueue(3, [tf.float32, tf.int32]).enqueue([matrix])
+        tf.clip_by_global_norm(matrix, 1.)
+    """,
 }  # fmt: skip
 
 
@@ -326,13 +386,16 @@ def names(slim, layers, tf, np):
             session.run([tf.global_variables_initializer(), tf.local_variables_initializer()])
             return session.run(fetches)
 
+    with tf.Graph().as_default():
+        in_another_graph = tf.constant(1.0)
+
     def enter(context):
         with context:
             pass
 
     return {
         "slim": slim, "layers": layers, "tf": tf, "np": np, "run": run, "run_updates": lambda pair: run(pair[1]),
-        "enter": enter,
+        "enter": enter, "in_another_graph": in_another_graph,
         "image": constant(2, 8, 8, 3), "nchw": constant(2, 3, 8, 8), "volume": constant(1, 4, 4, 4, 2),
         "matrix": constant(4, 5), "wide": constant(4, 6), "vector": constant(4), "scalar": tf.constant(0.5),
         "ints": tf.constant(rng.randint(0, 2, (4, 5)), tf.int32), "labels": tf.constant([0, 1, 2, 1], tf.int32),

@@ -38,6 +38,11 @@ ON_PURPOSE = {
     "slim.get_model_variables(3)": (TypeError, "an empty collection hides the mistake"),
     "enter(slim.arg_scope([slim.conv2d], colour='red'))": (ValueError, "it is noticed when conv2d is called, far away"),
     "slim.evaluation.evaluate_once('', '/nowhere/model.ckpt', '/tmp/nowhere')": (ValueError, "it waits for a session"),
+    "tf.reshape(matrix, [-1, -1])": (ValueError, "the run fails"),
+    "tf.transpose(matrix, [0, 0])": (ValueError, "the run fails"),
+    "tf.slice(matrix, [0, 0], [9, 9])": (ValueError, "the run fails"),
+    "tf.gradients(matrix, 'x')": (TypeError, "it gives [None] for any text"),
+    "tf.FIFOQueue(3, [tf.float32, tf.int32]).enqueue([matrix])": (ValueError, "the run fails"),
 }  # fmt: skip
 
 
@@ -52,7 +57,7 @@ def expected_class(expression):
 
 def test_every_call_is_recorded():
     expressions = [expression for _, expression in bad_calls.calls()]
-    assert len(expressions) == len(set(expressions)) >= 290
+    assert len(expressions) == len(set(expressions)) >= 340
     assert set(RECORDED) == set(expressions)
     assert {e for e, name in RECORDED.items() if name is None} <= set(ON_PURPOSE)
 

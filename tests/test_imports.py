@@ -19,7 +19,7 @@ TABLE = """
 1  graph then op | scopes | array_files
 2  ops then plan then fast
 3  session | autograd then autograd.check
-4  image variables initializers regularizers moving_averages schedules hparams functional lookup
+4  image variables partitioners initializers regularizers moving_averages schedules hparams functional lookup
 5  layers losses metrics optimizers tf_summary summaries events queues data resume checkpoint graph_def
 5  rnn_cell rnn checkpoint_reader preprocessing progress curves
 6  model_analyzer doctor hooks then monitored then learning evaluation nets supervisor then training

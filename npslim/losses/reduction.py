@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from npslim.dtypes import float32
 from npslim.errors import InvalidArgumentError, ShapeError
 from npslim.graph import GraphKeys, user_line
 from npslim.losses.collection import add_loss
+from npslim.losses.terms import working_dtype
 from npslim.op import as_tensor
 from npslim.ops.elementwise import divide_no_nan, multiply
 from npslim.ops.logic import cast, not_equal
@@ -42,7 +42,9 @@ class Reduction:
 def compute_weighted_loss(
     losses, weights: Any = 1.0, scope=None, loss_collection=GraphKeys.LOSSES, reduction=Reduction.SUM_BY_NONZERO_WEIGHTS
 ):
-    """`losses * weights`, reduced; computed in float32, of the dtype of `losses`, and added to `loss_collection`.
+    """`losses * weights`, reduced, of the dtype of `losses`; added to `loss_collection`.
+
+    float64 is computed in float64, all else in float32.
 
     losses: `[...]`. weights: a scalar, or the rank of `losses` with each size equal or 1. reduction: NONE keeps the
     elements, SUM adds them up, MEAN divides that by the sum of the weights, SUM_OVER_BATCH_SIZE by the number of
@@ -55,7 +57,8 @@ def compute_weighted_loss(
     with name_scope(scope, "weighted_loss", [losses, weights]):
         losses, weights = as_tensor(losses), as_tensor(weights)
         dtype = losses.spec.dtype
-        losses, weights = cast(losses, dtype=float32.dtype), cast(weights, dtype=float32.dtype)
+        working = working_dtype(losses)
+        losses, weights = cast(losses, dtype=working), cast(weights, dtype=working)
         check_broadcastable(losses, weights)
         loss = cast(_reduced(losses, weights, reduction), dtype=dtype)
         add_loss(loss, loss_collection)
@@ -85,7 +88,7 @@ def _reduced(losses, weights, reduction):
     if reduction == Reduction.MEAN:
         present = reduce_sum(multiply(ones_like(losses), weights))
     elif reduction == Reduction.SUM_OVER_BATCH_SIZE:
-        present = cast(size(losses), dtype=float32.dtype)
+        present = cast(size(losses), dtype=losses.spec.dtype)
     else:
         present = number_present(losses, weights)
     return divide_no_nan(total, present, name="value")
@@ -98,7 +101,7 @@ def number_present(losses, weights):
 
 def nonzero(weights):
     """1 where a weight counts, else 0."""
-    return cast(not_equal(weights, 0.0), dtype=float32.dtype)
+    return cast(not_equal(weights, 0.0), dtype=weights.spec.dtype)
 
 
 def aligned_from_the_left(weights, losses):

@@ -2,7 +2,6 @@
 
 import functools
 
-from npslim.dtypes import float32
 from npslim.errors import InvalidArgumentError
 from npslim.graph import user_line
 from npslim.losses import collection, terms
@@ -40,7 +39,8 @@ def compute_weighted_loss(losses, weights=1.0, scope=None):
     with name_scope(scope, "weighted_loss", [losses, weights]):
         losses, weights = as_tensor(losses), as_tensor(weights)
         dtype = losses.spec.dtype
-        losses, weights = cast(losses, dtype=float32.dtype), cast(weights, dtype=float32.dtype)
+        working = terms.working_dtype(losses)
+        losses, weights = cast(losses, dtype=working), cast(weights, dtype=working)
         weights = aligned_from_the_left(weights, losses)
         total = reduce_sum(multiply(losses, weights))
         loss = cast(divide_no_nan(total, number_present(losses, weights), name="value"), dtype=dtype)
@@ -119,7 +119,7 @@ def mean_pairwise_squared_error(predictions, labels=None, weights=1.0, scope=Non
     """
     with name_scope(scope, "mean_pairwise_squared_error", [predictions, labels, weights]):
         predictions, labels = terms.pair("mean_pairwise_squared_error", predictions, labels)
-        diffs, weights = predictions - labels, cast(as_tensor(weights), dtype=float32.dtype)
+        diffs, weights = predictions - labels, cast(as_tensor(weights), dtype=predictions.spec.dtype)
         aligned_from_the_left(weights, diffs)
         _check_per_example(weights)
         axes = tuple(range(1, diffs.spec.rank))

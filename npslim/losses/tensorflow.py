@@ -4,7 +4,6 @@ Every function takes `weights`, `loss_collection` and `reduction` as `compute_we
 ValueError where predictions or labels are None or differ in shape.
 """
 
-from npslim.dtypes import float32
 from npslim.graph import GraphKeys
 from npslim.losses import terms
 from npslim.losses.collection import (
@@ -88,7 +87,7 @@ def mean_pairwise_squared_error(labels, predictions, weights=1.0, scope=None, lo
     """
     with name_scope(scope, "mean_pairwise_squared_error", [predictions, labels, weights]):
         predictions, labels = terms.pair("mean_pairwise_squared_error", predictions, labels)
-        diffs, weights = predictions - labels, cast(as_tensor(weights), dtype=float32.dtype)
+        diffs, weights = predictions - labels, cast(as_tensor(weights), dtype=predictions.spec.dtype)
         check_broadcastable(diffs, weights)
         axes = tuple(range(1, diffs.spec.rank))
         present = reduce_sum(multiply(ones_like(diffs), nonzero(weights)), axis=axes, keepdims=True)
@@ -136,7 +135,7 @@ def sparse_softmax_cross_entropy(
 def _of_logits_dtype(name, logits, labels):
     if logits is not None:
         logits = as_tensor(logits)
-    return terms.pair(name, logits, labels, float32.dtype if logits is None else logits.spec.dtype)
+    return terms.pair(name, logits, labels, None if logits is None else logits.spec.dtype)
 
 
 __all__ = [

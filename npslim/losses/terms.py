@@ -1,6 +1,6 @@
 """What each loss sums: formulas element by element, shared by TF-Slim's functions and TensorFlow's."""
 
-from npslim.dtypes import float32
+from npslim.dtypes import float32, float64
 from npslim.errors import InvalidArgumentError, ShapeError
 from npslim.graph import user_line
 from npslim.op import as_tensor
@@ -19,8 +19,15 @@ from npslim.ops.softmax import (
 from npslim.spec import compatible, show_shape
 
 
-def pair(name, predictions, labels, dtype=float32.dtype):
-    """Both as tensors of `dtype`. Raises ValueError if one is missing or the shapes differ."""
+def working_dtype(x):
+    """What losses of `x` are computed in: float32, as in TensorFlow, but float64 stays float64."""
+    return float64.dtype if x.spec.dtype == float64.dtype else float32.dtype
+
+
+def pair(name, predictions, labels, dtype=None):
+    """Both as tensors of `dtype`, by default the `working_dtype`. Raises ValueError if one is missing or the shapes
+    differ.
+    """
     if predictions is None or labels is None:
         raise InvalidArgumentError(
             f"{name}: predictions and labels must both be given.", expected="two tensors", got="None",
@@ -32,6 +39,7 @@ def pair(name, predictions, labels, dtype=float32.dtype):
             f"{name}: the predictions (or logits) and labels have different shapes.",
             expected=show_shape(predictions.spec.shape), got=show_shape(labels.spec.shape), made_at=user_line(),
         )  # fmt: skip
+    dtype = working_dtype(predictions) if dtype is None else dtype
     return cast(predictions, dtype=dtype), cast(labels, dtype=dtype)
 
 
