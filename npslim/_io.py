@@ -97,15 +97,13 @@ def free_bytes(folder):
     return found.f_bavail * found.f_frsize
 
 
-def open_regular(path):
+def open_regular(path, what="checkpoint"):
     """Open a file for reading, if it is an ordinary one: a pipe would block, a device has no end."""
     try:
         fd = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
     except FileNotFoundError:
-        raise NotFoundError(f"There is no checkpoint {path}.", expected="a file", got="nothing of that name") from None
+        raise NotFoundError(f"There is no {what} {path}.", expected="a file", got="nothing of that name") from None
     if not stat.S_ISREG(os.fstat(fd).st_mode):
         os.close(fd)
-        raise InvalidArgumentError(
-            f"{path} is no ordinary file.", expected="a checkpoint", got="a folder, pipe or device"
-        )
+        raise InvalidArgumentError(f"{path} is no ordinary file.", expected=f"a {what}", got="a folder, pipe or device")
     return os.fdopen(fd, "rb")
