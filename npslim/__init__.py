@@ -18,6 +18,7 @@ from npslim import (
     preprocessing,
     queues,
     rnn_cell,
+    show,
     summaries,
     training,
 )
@@ -407,7 +408,7 @@ __all__ = [
     "reverse_sequence", "rnn_cell", "round", "rsqrt", "safe_embedding_lookup_sparse", "scale_gradient", "scan",
     "scatter_add", "scatter_nd", "scatter_sub", "scatter_update", "segment_max", "segment_mean", "segment_min",
     "segment_sum", "selu", "separable_conv2d", "separable_convolution2d", "sequence_to_images",
-    "set_random_seed", "shape", "sigmoid", "sigmoid_cross_entropy_with_logits", "sign", "sin", "sinh", "size",
+    "set_random_seed", "shape", "show", "sigmoid", "sigmoid_cross_entropy_with_logits", "sign", "sin", "sinh", "size",
     "slice", "softmax", "softmax_cross_entropy_with_logits", "softplus", "softsign",
     "sparse_softmax_cross_entropy_with_logits", "spatial_softmax", "split", "sqrt", "square",
     "squared_difference", "squeeze", "stack", "static_bidirectional_rnn", "static_rnn", "stop_gradient",

@@ -25,6 +25,7 @@ from npslim.errors import (
     NotFoundError,
     ScopeError,
 )
+from npslim.shown import Shown
 from npslim.spec import Spec, TensorShape, as_shape, merge, show_shape
 
 _PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
@@ -80,7 +81,7 @@ def _operator(method):
     return apply
 
 
-class Operators:
+class Operators(Shown):
     """Python's operators for tensors and variables: each is the op that `OPERATORS` names."""
 
     __slots__ = ("__weakref__",)
@@ -170,7 +171,7 @@ class Tensor(Operators):
         return f"<Tensor '{self.name}' {self.spec}>"
 
 
-class Node:
+class Node(Shown):
     """One application of an op: inputs, attributes, outputs, a unique name, and the user's line that made it.
 
     `forward`: for a node of a backward pass, the node whose gradient it helps to compute; else None.
@@ -242,7 +243,7 @@ class _Scope(threading.local):
         self.frame = self.forward = None
 
 
-class Graph:
+class Graph(Shown):
     """A list of nodes, with names, scopes, collections and a seed."""
 
     def __init__(self):

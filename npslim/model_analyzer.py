@@ -5,6 +5,7 @@ import math
 from npslim.dtypes import as_dtype
 from npslim.graph import GraphKeys, get_default_graph
 from npslim.op import is_state
+from npslim.shown import Shown
 from npslim.spec import count
 
 
@@ -56,7 +57,7 @@ class Row:
         self.multiply_adds, self.activation_bytes = multiply_adds, activation_bytes
 
 
-class Summary:
+class Summary(Shown):
     """The table that `summary()` gives: `rows`, their totals, and the text of them all."""
 
     def __init__(self, rows, batch):

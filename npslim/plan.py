@@ -16,6 +16,7 @@ from npslim.backend import array_module, to_device, to_host, together
 from npslim.dtypes import as_dtype
 from npslim.errors import InvalidArgumentError
 from npslim.graph import needed
+from npslim.shown import Shown
 from npslim.spec import show_shape
 
 
@@ -34,7 +35,7 @@ class Step:
 
 
 @dataclass(slots=True)
-class Plan:
+class Plan(Shown):
     """Steps in order; `slots` maps a tensor to its place among a run's values."""
 
     steps: list

@@ -17,11 +17,21 @@ from typing import Any
 
 from npslim.errors import ArgumentTypeError, ScopeError
 from npslim.graph import check_function, get_default_graph
+from npslim.shown import Shown
 
 # ---- arg_scope
 
 _scoped = {}  # key -> the parameters of the function, and whether it takes any others
 _current: contextvars.ContextVar[Mapping] = contextvars.ContextVar("arg_scope", default=types.MappingProxyType({}))
+
+
+class ArgScope(dict, Shown):
+    """The defaults that an `arg_scope` yields: {key of a function: {argument: value}}."""
+
+    @staticmethod
+    def name_of(key):
+        """The name of the function of that key."""
+        return _name(_scoped[key][2]) if key in _scoped else key
 
 
 def arg_scope_func_key(op):
@@ -88,14 +98,14 @@ def arg_scope(list_ops_or_scope, **kwargs):
                 expected="arg_scope(scope)",
                 got=sorted(kwargs),
             )
-        scope = dict(list_ops_or_scope)
+        scope = ArgScope(list_ops_or_scope)
     else:
         if not isinstance(list_ops_or_scope, list | tuple):
             raise ArgumentTypeError(
                 "arg_scope takes a list of functions, or a scope.", expected="arg_scope([f, g], argument=value)",
                 got=repr(list_ops_or_scope),
             )  # fmt: skip
-        scope = dict(_current.get())
+        scope = ArgScope(_current.get())
         for func in list_ops_or_scope:
             _check_arguments(func, kwargs)
             key = arg_scope_func_key(func)

@@ -16,7 +16,7 @@ def test_list_is_complete():
     assert modules == {
         "data", "data_decoder", "data_provider", "dataset", "dataset_data_provider", "doctor", "evaluation",
         "image", "layers", "learning", "losses", "metrics", "model_analyzer", "nets", "parallel_reader",
-        "prefetch_queue", "preprocessing", "queues", "rnn_cell", "summaries", "tfexample_decoder", "training",
+        "prefetch_queue", "preprocessing", "queues", "rnn_cell", "show", "summaries", "tfexample_decoder", "training",
     }  # fmt: skip
 
 

@@ -16,13 +16,13 @@ import pytest
 # Plain neighbours may import each other as long as there is no cycle, and so may the files of one package.
 TABLE = """
 0  errors log crc32c wire then proto sstable then backend dtypes spec _io then hdf5 tf_checkpoint then checkpoint_files
-1  graph then op | scopes | array_files
+1  shown then graph then op | scopes | array_files
 2  ops then plan then fast
 3  session | autograd then autograd.check
 4  image variables partitioners initializers regularizers moving_averages schedules hparams functional lookup
 5  layers losses metrics optimizers tf_summary summaries events queues data resume checkpoint graph_def
 5  rnn_cell rnn checkpoint_reader preprocessing progress curves
-6  model_analyzer doctor hooks then monitored then learning evaluation nets supervisor then training
+6  model_analyzer doctor hooks then monitored show then learning evaluation nets supervisor then training
 7  __init__ tf cli then __main__
 """
 
