@@ -6,6 +6,7 @@ ones.
 """
 
 import contextlib
+import io
 import os
 import stat
 
@@ -106,4 +107,15 @@ def open_regular(path, what="checkpoint"):
     if not stat.S_ISREG(os.fstat(fd).st_mode):
         os.close(fd)
         raise InvalidArgumentError(f"{path} is no ordinary file.", expected=f"a {what}", got="a folder, pipe or device")
-    return os.fdopen(fd, "rb")
+    return _Regular(os.fdopen(fd, "rb", buffering=0))
+
+
+class _Regular(io.BufferedReader):
+    """A file that is read. A length that lies costs no memory: Python would make room for all that is asked for."""
+
+    def read(self, size=-1):
+        """Up to `size` bytes, and no more than there are."""
+        if size is None or size < 0 or size > _CHUNK:
+            left = max(0, os.fstat(self.fileno()).st_size - self.tell())
+            size = left if size is None or size < 0 else min(size, left)
+        return super().read(size)

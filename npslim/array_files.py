@@ -10,13 +10,15 @@ import json
 import math
 import os
 import zipfile
-from typing import Any
 
 import numpy as np
 
 from npslim import checkpoint_files as files
 from npslim._io import open_regular
-from npslim.errors import DataLossError, InvalidArgumentError, NotFoundError, OpError
+from npslim.array_reader import ArrayReader
+from npslim.errors import InvalidArgumentError, NotFoundError, OpError
+from npslim.tfjs_files import TfjsReader
+from npslim.torch_files import TorchReader
 
 _DTYPES = {
     "F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "<i1",
@@ -27,21 +29,27 @@ _LONGEST_HEADER = 100_000_000  # the format's own limit
 
 
 def open_arrays(path):
-    """A reader of a checkpoint, a .npz or a .safetensors file; of the latest checkpoint for a folder.
+    """A reader of what `open_weights` takes; for a folder, of the latest checkpoint in it.
 
-    Raises NotFoundError, DataLossError, InvalidArgumentError.
+    Raises NotFoundError, DataLossError, InvalidArgumentError, UnimplementedError.
     """
     path = os.fspath(path)
-    if path.endswith(".npz"):
-        return NpzReader(path)
-    if path.endswith(".safetensors"):
-        return SafetensorsReader(path)
     if os.path.isdir(path):
         latest = files.latest(path)
         if latest is None:
             raise NotFoundError(f"There is no checkpoint in {path}.", expected="a folder with one", got=path)
         path = latest
-    return files.open_checkpoint(path)
+    return open_weights(path)
+
+
+def open_weights(path):
+    """A reader of a checkpoint, of npslim's or of TensorFlow's, or of another file of arrays, by its ending.
+
+    Endings: .npz; .safetensors; .pth, .pt and .bin of PyTorch; .json of TensorFlow.js; .h5 and .hdf5 of any program.
+    Raises NotFoundError, DataLossError, InvalidArgumentError, UnimplementedError.
+    """
+    path = os.fspath(path)
+    return _READERS.get(os.path.splitext(path)[1], files.open_checkpoint)(path)
 
 
 def write_arrays(path, tensors):
@@ -65,41 +73,7 @@ def write_arrays(path, tensors):
         files.save_for_tensorflow(path.removesuffix(".index"), tensors)
 
 
-class _Reader:
-    def __init__(self, path):
-        self.path = path
-        self.meta = {}
-
-    def names(self):
-        """The names of the arrays, sorted."""
-        raise NotImplementedError
-
-    def read(self, name) -> Any:
-        """An array. Raises NotFoundError for another name, DataLossError for damage."""
-        raise NotImplementedError
-
-    def verify(self):
-        """Read everything."""
-        for name in self.names():
-            self.read(name)
-
-    def close(self):
-        """Close the file."""
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
-
-    def _missing(self, name):
-        return NotFoundError(f"{self.path} has no array {name!r}.", expected=f"one of {len(self.names())}", got=name)
-
-    def _damaged(self, what, expected, got):
-        return DataLossError(f"{self.path} is damaged: {what}.", expected=expected, got=got)
-
-
-class NpzReader(_Reader):
+class NpzReader(ArrayReader):
     """Reads a .npz file, whose members zip's CRC-32 covers. Pickled objects are refused."""
 
     def __init__(self, path):
@@ -141,7 +115,7 @@ class NpzReader(_Reader):
         self._file.close()
 
 
-class SafetensorsReader(_Reader):
+class SafetensorsReader(ArrayReader):
     """Reads a .safetensors file: no checksums are in it, so only its header can be proven wrong."""
 
     def __init__(self, path):
@@ -206,6 +180,12 @@ class SafetensorsReader(_Reader):
     def close(self):
         """Close the file."""
         self._file.close()
+
+
+_READERS = {
+    ".npz": NpzReader, ".safetensors": SafetensorsReader, ".pth": TorchReader, ".pt": TorchReader, ".bin": TorchReader,
+    ".json": TfjsReader,
+}  # fmt: skip
 
 
 def _encoded(tensors):

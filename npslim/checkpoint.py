@@ -14,6 +14,7 @@ import numpy as np
 
 from npslim import checkpoint_files as files
 from npslim import resume
+from npslim.array_files import open_weights
 from npslim.errors import ArgumentTypeError, InvalidArgumentError, NotFoundError, ShapeError
 from npslim.graph import GraphKeys, get_default_graph
 from npslim.log import logger
@@ -139,7 +140,7 @@ class Saver:
         if not save_path:
             raise InvalidArgumentError("There is no checkpoint to restore.", expected="a path", got=repr(save_path))
         variables = self.variables(sess.graph)
-        with files.open_checkpoint(save_path) as reader:
+        with open_weights(save_path) as reader:
             self._check(reader, variables, save_path)
             values = {name: self._read(reader, name, var) for name, var in variables.items()}
             meta = reader.meta
@@ -201,7 +202,7 @@ def assign_from_checkpoint(model_path, var_list, ignore_missing_vars=False):
     """
     wanted = Saver(var_list, allow_empty=True).variables()
     values, rows = {}, []
-    with files.open_checkpoint(model_path) as reader:
+    with open_weights(model_path) as reader:
         names = set(reader.names())
         for name, var in wanted.items():
             if name not in names:
@@ -241,7 +242,7 @@ def assign_from_checkpoint_fn(model_path, var_list, ignore_missing_vars=False, r
         raise InvalidArgumentError("var_list cannot be empty.", expected="at least one variable", got=var_list)
     wanted = Saver(var_list).variables()
     if ignore_missing_vars:
-        with files.open_checkpoint(model_path) as reader:
+        with open_weights(model_path) as reader:
             names = set(reader.names())
         for name in [name for name in wanted if name not in names]:
             logger.warning("Variable %s missing in checkpoint %s", name, model_path)

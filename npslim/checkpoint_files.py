@@ -16,6 +16,7 @@ import zlib
 
 from npslim import _io, sstable, tf_checkpoint
 from npslim.errors import CheckpointWriteError, NotFoundError, OpError
+from npslim.foreign_hdf5 import ForeignReader, is_hdf5
 from npslim.hdf5 import Reader, encode
 from npslim.log import logger
 
@@ -37,24 +38,30 @@ def path_of(prefix):
 
 
 def open_checkpoint(path):
-    """A reader of the checkpoint of that prefix or file: npslim's, TensorFlow's V2 or TensorFlow's V1.
+    """A reader of the checkpoint of that prefix or file: npslim's, TensorFlow's V2 or TensorFlow's V1, or HDF5 that
+    another program wrote.
 
     Raises NotFoundError if there is none, DataLossError for a damaged one.
     """
     path = os.fspath(path)
     bundle = tf_checkpoint.prefix_of(path)
     if os.path.exists(path_of(path)):
-        return Reader(path_of(path))
+        return _open_hdf5(path_of(path))
     if os.path.exists(bundle + tf_checkpoint.INDEX):
         return tf_checkpoint.BundleReader(bundle)
     if sstable.is_table(path) or tf_checkpoint.shards_of(path):
         return tf_checkpoint.SlicesReader(path)
     if os.path.isfile(path):
-        return Reader(path)  # which says what is wrong with it
+        return _open_hdf5(path)
     raise NotFoundError(
         f"There is no checkpoint {path}.", expected=f"{path_of(path)}, {bundle}{tf_checkpoint.INDEX}, or a file {path}",
         got="no file of these names",
     )  # fmt: skip
+
+
+def _open_hdf5(path):
+    """npslim's own reader, which says what is wrong with anything else; for other HDF5 the reader of that."""
+    return ForeignReader(path) if is_hdf5(path) else Reader(path)
 
 
 def exists(path):

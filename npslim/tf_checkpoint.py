@@ -15,12 +15,12 @@ import os
 import re
 import struct
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from npslim import sstable, wire
 from npslim._io import open_regular
+from npslim.array_reader import ArrayReader
 from npslim.crc32c import masked_crc32c
 from npslim.errors import DataLossError, InvalidArgumentError, NotFoundError, UnimplementedError
 
@@ -45,12 +45,11 @@ def prefix_of(path):
     return re.sub(r"\.(index|data-\d{5}-of-\d{5})$", "", os.fspath(path))
 
 
-class _Reader:
+class _Reader(ArrayReader):
     """What both kinds of checkpoint share: `self._tensors` is {name: something with dtype and shape}."""
 
     def __init__(self, path):
-        self.path = path
-        self.meta = {}
+        super().__init__(path)
         self._files = {}
         self._tensors = {}
 
@@ -67,25 +66,10 @@ class _Reader:
         """The shape of a tensor."""
         return self._tensor(name).shape
 
-    def verify(self):
-        """Read everything. Raises DataLossError for the first tensor that is damaged."""
-        for name in self._tensors:
-            self.read(name)
-
-    def read(self, name) -> Any:
-        """A tensor, its checksum verified. Raises DataLossError."""
-        raise NotImplementedError
-
     def close(self):
         """Close the files."""
         for file in self._files.values():
             file.close()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
 
     def _tensor(self, name):
         if name not in self._tensors:
@@ -101,9 +85,6 @@ class _Reader:
                 got=f"TensorFlow's dtype {number}",
             )  # fmt: skip
         return np.dtype(_DTYPES[number])
-
-    def _damaged(self, what, expected, got):
-        return DataLossError(f"{self.path} is damaged: {what}.", expected=expected, got=got)
 
     def _message(self, data, what):
         """{field's number: [values]} of a message."""

@@ -15,8 +15,9 @@ import pytest
 # Level, then its modules and packages from low to high. `a then b`: b may import a. `a | b`: neither imports the other.
 # Plain neighbours may import each other as long as there is no cycle, and so may the files of one package.
 TABLE = """
-0  errors log crc32c wire then proto sstable then backend dtypes spec _io then hdf5 tf_checkpoint then checkpoint_files
-1  shown then graph then op | scopes | array_files
+0  errors log crc32c wire then proto sstable array_reader then backend dtypes spec _io then hdf5 tf_checkpoint
+1  foreign_hdf5 torch_files tfjs_files then checkpoint_files then array_files
+1  shown then graph then op | scopes
 2  ops then plan then fast
 3  session | autograd then autograd.check
 4  image variables partitioners initializers regularizers moving_averages schedules hparams functional lookup
@@ -30,8 +31,11 @@ TABLE = """
 ONLY_SEES = {
     "_io": {"errors", "backend"},
     "hdf5": {"errors", "backend", "_io"},
-    "tf_checkpoint": {"errors", "_io", "wire", "crc32c", "sstable"},
-    "checkpoint_files": {"errors", "log", "_io", "hdf5", "sstable", "tf_checkpoint"},
+    "tf_checkpoint": {"errors", "_io", "wire", "crc32c", "sstable", "array_reader"},
+    "foreign_hdf5": {"errors", "_io", "array_reader"},
+    "torch_files": {"errors", "_io", "array_reader"},
+    "tfjs_files": {"errors", "_io", "array_reader"},
+    "checkpoint_files": {"errors", "log", "_io", "hdf5", "foreign_hdf5", "sstable", "tf_checkpoint"},
 }
 ONLY_SEEN_BY = {"tf": {"cli"}, "__main__": set()}
 

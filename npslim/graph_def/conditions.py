@@ -1,18 +1,23 @@
 """Conditions as TensorFlow 1 writes them: Switch sends a value to one of two sides, Merge takes the one that comes.
 
-npslim computes both sides and takes the value of the right one, so a side may only compute: a side that changes a
-variable is refused. Where the condition is known, one side is all there is. Loops are not read.
+npslim computes both sides and takes the value of the right one. A side may assign to variables, add to them and
+subtract from them: that has its effect where the condition holds. Other changes of state are refused there. Where the
+condition is known, one side is all there is.
 
 before: variables.py   next: importer.py
 """
 
+import functools
+
 from npslim.errors import UnimplementedError
 from npslim.op import constant_value
-from npslim.ops.logic import cast
-from npslim.ops.shape import identity
+from npslim.ops.logic import cast, logical_and, logical_not
+from npslim.ops.shape import identity, zeros_like
 from npslim.ops.state import no_op
-from npslim.ops.switch import merge_sides
+from npslim.ops.switch import assign_if, merge_sides
 
+_ASSIGNMENTS = {"Assign", "AssignVariableOp"}
+_UPDATES = _ASSIGNMENTS | {"AssignAdd", "AssignSub", "AssignAddVariableOp", "AssignSubVariableOp"}
 ORDERLY = {"Switch", "RefSwitch", "Merge", "RefMerge", "Assert"}  # ops that mean something else inside a condition
 
 
@@ -53,12 +58,27 @@ class Conditions:
         self.put(name, sides)
         if sides and op == "Assert":
             return no_op(name=n.name)  # it would stop runs that do not come there
+        if sides and op in _UPDATES:
+            return self._update(n, sides, convert)
         made = convert(n)
         if sides and n.changes_state:
             raise UnimplementedError(
-                "A variable is changed inside of a condition.", expected="sides that only compute", got=name
-            )
+                "A variable is changed inside of a condition.",
+                expected=f"sides that only compute, or {', '.join(sorted(_UPDATES))}", got=f"{op} {name}",
+            )  # fmt: skip
         return made
+
+    @staticmethod
+    def _update(n, sides, convert):
+        """A change of a variable on one side: of nothing, or not at all, where the run does not come there."""
+        with n.scope():
+            ordered = sorted(sides, key=lambda pair: (pair[0].op.index, pair[1]))
+            holds = functools.reduce(logical_and, [c if side else logical_not(c) for c, side in ordered])
+            if n.node_def.op not in _ASSIGNMENTS:
+                n.put(1, merge_sides(holds, zeros_like(n.input(1)), n.input(1)))
+                return convert(n)
+        n.ignore("validate_shape")
+        return assign_if(n.ref(0), holds, n.input(1), name=n.name)
 
     def _merge(self, n, sources):
         if len(n) != 2:

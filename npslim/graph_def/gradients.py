@@ -9,7 +9,7 @@ from npslim.errors import UnimplementedError
 from npslim.graph_def.network import slide_of, window_of
 from npslim.graph_def.source import direct, imports
 from npslim.op import REGISTRY
-from npslim.ops import activation, conv, elementwise, functions, logic, normalize, shape
+from npslim.ops import activation, conv, create, elementwise, functions, logic, normalize, shape
 
 direct(ReluGrad="relu_grad")
 
@@ -98,12 +98,16 @@ for _n, _first in (("2d", "NHWC"), ("3d", "NDHWC")):
 # ---- normalization
 
 
+_RESERVED = (lambda: create.zeros([]),) * 2  # outputs that hold nothing; graphs that train pass them on
+
+
 @imports("FusedBatchNormGrad", "FusedBatchNormGradV2", "FusedBatchNormGradV3")
 def _(n):
     g, x, scale = n.inputs[:3]
     epsilon, data_format = n.real("epsilon", 1e-4), n.text("data_format", "NHWC")
     if n.flag("is_training", True):
-        return normalize.fused_batch_norm_grad(g, x, scale, epsilon=epsilon, data_format=data_format, name=n.name)
+        found = normalize.fused_batch_norm_grad(g, x, scale, epsilon=epsilon, data_format=data_format, name=n.name)
+        return (*found, *_RESERVED)
     if data_format != "NHWC":
         raise UnimplementedError("npslim has this gradient for NHWC alone.", expected="NHWC", got=data_format)
     mean, variance = n.input(3), n.input(4)
@@ -111,4 +115,4 @@ def _(n):
         rate = functions.rsqrt(variance + epsilon)
         by_scale = normalize.bias_add_grad(g * (x - mean) * rate)
         by_offset = normalize.bias_add_grad(g)
-    return elementwise.multiply(g, scale * rate, name=n.name), by_scale, by_offset
+    return elementwise.multiply(g, scale * rate, name=n.name), by_scale, by_offset, *_RESERVED

@@ -87,6 +87,10 @@ class Source:
                 found = self._inputs[i] = state.read(found, name="read")
         return found
 
+    def put(self, i, tensor):
+        """Make `tensor` input `i`."""
+        self._inputs[i] = tensor
+
     def _at(self, i):
         if not -len(self) <= i < len(self):
             raise InvalidArgumentError("An input is missing.", expected=f"more than {i} inputs", got=len(self))

@@ -1,4 +1,4 @@
-"""The value of one of two sides: how graphs of TensorFlow 1 end a condition.
+"""The value of one of two sides, and updates on one of them: conditions as graphs of TensorFlow 1 have them.
 
 before: sizes.py   next: sparse.py
 """
@@ -8,6 +8,7 @@ import numpy as np
 from npslim.backend import array_module
 from npslim.errors import ShapeError
 from npslim.op import op
+from npslim.ops.state import like_ref
 from npslim.spec import Spec, show_shape
 
 
@@ -52,6 +53,20 @@ def _(g, condition, like, *, when):
 @pass_if.vjp
 def _(h, y, g, condition, like, *, when):
     return pass_if(h, condition, g, when=when), None, None
+
+
+@op(type="Assign", refs=("ref",), alike=("ref", "value"), host=("condition",), stateful=True)
+def assign_if(ref, condition, value):
+    """Make `value` the variable's value if the scalar `condition` holds; returns `value` either way."""
+    if condition:
+        with ref.lock:
+            ref.value = array_module(value).array(value)
+    return value
+
+
+@assign_if.shape
+def _(ref, condition, value):
+    return like_ref(ref, value)
 
 
 for _condition in (False, True):

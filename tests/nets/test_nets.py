@@ -101,6 +101,7 @@ def test_inference(name):
     with np.load(golden_cases.FOLDER / "nets.npz") as file:
         expected = file[f"{name}/infer/output"]
     assert value.shape == expected.shape == tuple(golden["infer"]["output"])
+    golden_cases.note("net output", name, value, expected)
     assert np.abs(value - expected).max() <= 1e-4 * np.abs(expected).max()
     for key, size, mean, deviation in recorded:
         point = points[key].astype(np.float64)
@@ -130,10 +131,15 @@ def test_training_step(name):
     assert sorted(k for k, g in gradients.items() if g is None) == sorted(facts["no_gradient"])
     session = session_with_weights()
     loss, found = session.run([total, {k: g for k, g in gradients.items() if g is not None}])
-    np.testing.assert_allclose(loss, facts["total_loss"], rtol=1e-5)
+    golden_cases.note("net loss", name, loss, np.float32(facts["total_loss"]))
+    # Normalization by the statistics of two images amplifies rounding. In float64 the loss of resnet_v1_50 is 9.310945:
+    # TensorFlow's float32 is 3e-6 from it, npslim's 7e-6 with the fast kernels and 9e-6 with the plain ones.
+    np.testing.assert_allclose(loss, facts["total_loss"], rtol=3e-5 if facts["moving"] else 1e-5)
     assert [key for key, *_ in facts["gradient"]] == list(found)
     errors = np.array([gradient_errors(found[key], norm, total) for key, norm, total in facts["gradient"]])
     norms = np.array([norm for _, norm, _ in facts["gradient"]])
+    found_norms = np.array([np.linalg.norm(found[key].astype(np.float64)) for key, *_ in facts["gradient"]])
+    golden_cases.note("net gradient", name, *(np.float32([np.sqrt((n**2).sum())]) for n in (found_norms, norms)))
     errors = errors[norms > 1e-5 * norms.max()]  # a bias before a normalization has a gradient of rounding errors alone
     assert np.median(errors) <= 2e-3
     # With two images, normalization amplifies rounding: TensorFlow's own float32 is up to 1.1e-2 from float64 here.
