@@ -189,7 +189,7 @@ def take_up(sess, save_path):
     For a training that goes on, after local variables were initialized and before the input threads start.
     `learning.train`, `Supervisor` and `MonitoredTrainingSession` do it.
     """
-    with files.open_checkpoint(save_path) as reader:
+    with open_weights(save_path) as reader:
         resume.take_up(sess, reader)
 
 

