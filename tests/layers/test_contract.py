@@ -4,12 +4,14 @@ the device, exact gradients. A new layer is added to the table, and is tested.
 
 import inspect
 from dataclasses import dataclass, field
+from typing import Any
 
 import fake_cupy
 import numpy as np
 import pytest
 
 import npslim as slim
+from npslim.ops.sparse import sparse_tensor_to_dense
 
 ROWS, CHANNELS = 3, 4
 
@@ -29,11 +31,13 @@ class Layer:
     gradients: bool = True
     open_sizes: bool = True  # the sizes between batch and channels may be unknown
     random: bool = False
+    call: Any = None  # what stands for it where it takes more than one tensor
 
     @property
     def function(self):
-        found = getattr(slim, self.name, None)
-        return getattr(slim.layers, self.name) if found is None else found
+        if self.call:
+            return self.call
+        return getattr(slim.layers, self.name)
 
     @property
     def parameters(self):
@@ -52,10 +56,35 @@ class Layer:
         return rng.normal(size=shape)
 
 
+def _there_and_back(x, scope=None):
+    return slim.layers.sequence_to_images(slim.layers.images_to_sequence(x), 6, scope=scope)
+
+
+def _reversible(x, scope=None):
+    def half(x):
+        return slim.fully_connected(x, 2, activation_fn=slim.tanh)
+
+    with slim.variable_scope(scope, "RevBlock"):
+        return slim.concat(slim.layers.rev_block(*slim.split(x, 2, 1), half, half, num_layers=2), 1)
+
+
+def _recomputed(x, scope=None):
+    with slim.variable_scope(scope, "Recomputed"):
+        return slim.layers.recompute_grad(lambda x: slim.stack(x, slim.fully_connected, [3, 2], scope="s"))(x)
+
+
+def _sparse_and_dense(x, scope=None):
+    with slim.variable_scope(scope, "DenseToSparse"):
+        return sparse_tensor_to_dense(slim.layers.dense_to_sparse(x))
+
+
 _CUBE = (ROWS, 4, 3, 4, 2)
 _BOTH = ("weights", "biases")
 _SEPARABLE = ("depthwise_weights", "pointwise_weights", "biases")
 _TWICE = ("s_1/weights", "s_1/biases", "s_2/weights", "s_2/biases")
+_REVERSIBLE = tuple(
+    f"revblock/revlayer_{i}/{half}/fully_connected/{name}" for i in (0, 1) for half in "fg" for name in _BOTH
+)
 _NORM = ("beta", "gamma")
 LAYERS = [
     Layer("conv1d", (3, 2), (ROWS, 6, 4), _BOTH, "Conv", "NCW"),
@@ -67,6 +96,8 @@ LAYERS = [
     Layer("conv3d_transpose", (3, [2, 3, 2], 2), _CUBE, _BOTH, "Conv3d_transpose", "NCDHW"),
     Layer("fully_connected", (3,), variables=_BOTH, default="fully_connected"),
     Layer("legacy_fully_connected", (3,), variables=("weights", "bias"), default="fully_connected"),
+    *(Layer(name, (3,), variables=_BOTH, default="fully_connected") for name in ("linear", "relu", "relu6", "elu")),
+    *(Layer(f"legacy_{name}", (3,), (ROWS, 4), ("weights", "bias"), "fully_connected") for name in ("linear", "relu")),
     Layer("bias_add", variables=("biases",), default="BiasAdd", first="NCHW"),
     Layer("batch_norm", variables=(*_NORM, "moving_mean", "moving_variance"), default="BatchNorm", first="NCHW",
           kwargs={"scale": True}),
@@ -87,6 +118,10 @@ LAYERS = [
     Layer("maxout", (2,), default="MaxOut"),
     Layer("softmax", default="softmax"),
     Layer("images_to_sequence", default="ImagesToSequence", open_sizes=False),
+    Layer("sequence_to_images", default="SequenceToImages", open_sizes=False, call=_there_and_back),
+    Layer("rev_block", shape=(ROWS, 4), variables=_REVERSIBLE, default="RevBlock", call=_reversible),
+    Layer("recompute_grad", (), (ROWS, 4), tuple(f"s/{name}" for name in _TWICE), "Recomputed", call=_recomputed),
+    Layer("dense_to_sparse", shape=(ROWS, 6), default="DenseToSparse", call=_sparse_and_dense),
     Layer("one_hot_encoding", (3,), (ROWS, 6), default="OneHotEncoding", dtype=np.int64),
     Layer("scale_gradient", (0.5,), gradients=False),
     Layer("poincare_normalize", default="poincare_normalize"),
@@ -286,3 +321,19 @@ def test_gradients_in_float64(layer):
     terms = [(np.asarray(g) * steps[s]).sum() for g, s in zip(found, sources, strict=True)]
     size = sum(np.abs(np.asarray(g) * steps[s]).sum() for g, s in zip(found, sources, strict=True))
     assert abs(sum(terms) - measured) <= 1e-7 * max(size, 1e-3)
+
+
+def test_every_layer_is_here():
+    tested = {layer.name for layer in LAYERS}
+    functions = [getattr(slim.layers, name) for name in tested]
+    aliases = {name for name in slim.layers.__all__ if getattr(slim.layers, name) in functions}
+    aliases.add("convolution")  # conv1d to conv3d are its forms
+    no_layers = {
+        "GDN", "OPTIMIZER_CLS_NAMES", "OPTIMIZER_SUMMARIES", "RevBlock", "adaptive_clipping_fn",
+        "apply_regularization", "l1_l2_regularizer", "l1_regularizer",
+        "l2_regularizer", "optimize_loss", "sum_regularizer", "summarize_activation", "summarize_activations",
+        "summarize_biases", "summarize_collection", "summarize_tensor", "summarize_tensors", "summarize_variables",
+        "summarize_weights", "utils", "variance_scaling_initializer", "xavier_initializer",
+        "xavier_initializer_conv2d", "safe_embedding_lookup_sparse",
+    }  # fmt: skip
+    assert set(slim.layers.__all__) - aliases - no_layers == set()

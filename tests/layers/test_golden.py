@@ -80,3 +80,30 @@ def compare(case, what, actual, expected):
     np.testing.assert_allclose(
         actual, expected, rtol=wide, atol=wide * max(np.abs(expected).max(initial=0), 0.1), err_msg=f"{case.id}: {what}"
     )
+
+
+WITHOUT_KERNEL = {
+    case.op: case for case in golden_cases.load("layers") if "no CPU kernel" in case.facts.get("error", "")
+}
+CALLS = {"slim.conv2d": (4, [3, 3]), "slim.max_pool2d": ([3, 3],), "slim.avg_pool2d": ([3, 3],)}
+
+
+@pytest.mark.parametrize("op", CALLS)
+def test_channels_first_where_tensorflow_has_no_kernel(op):
+    """TensorFlow refuses these on a CPU; here they are the same layers with channels last, transposed."""
+    case, function = WITHOUT_KERNEL[op], golden_cases.resolve(op, slim)
+    x = case.arrays("inputs")["x"]
+    first = function(x, *CALLS[op], scope="s", data_format=case.args["data_format"])
+    with slim.variable_scope("", reuse=True):
+        last = function(slim.transpose(x, [0, 2, 3, 1]), *CALLS[op], scope="s")
+    session = slim.Session()
+    session.run(slim.global_variables_initializer())
+    a, b = session.run([first, last])
+    assert set(CALLS) == set(WITHOUT_KERNEL)
+    np.testing.assert_allclose(a, np.moveaxis(b, -1, 1), rtol=1e-6, atol=1e-6)
+
+
+def test_what_tf_slim_has_no_name_for():
+    """`poincare_normalize` is no name of tf_slim, only of its layers."""
+    (name,) = [c.op for c in golden_cases.load("layers") if c.facts.get("error", "").startswith("AttributeError")]
+    assert name == "slim.poincare_normalize" and slim.layers.poincare_normalize
