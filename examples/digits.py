@@ -50,6 +50,15 @@ def evaluate(logdir):
         return slim.evaluation.evaluate_once("", checkpoint, None, eval_op=update, final_op=value)
 
 
+def predict(logdir):
+    """(logits, labels, images) of the held-out digits by the latest checkpoint in `logdir`."""
+    with slim.Graph().as_default(), slim.Session() as session:
+        _, _, images, labels = digits.split()
+        logits = net(slim.constant(images), is_training=False)
+        slim.Saver().restore(session, slim.latest_checkpoint(logdir))
+        return session.run(logits), labels, images
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--steps", type=int, default=1200)

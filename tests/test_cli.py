@@ -45,3 +45,21 @@ def test_nothing_to_evaluate(tmp_path):
 def test_commands_are_listed(tmp_path):
     done = subprocess.run([sys.executable, "-m", "npslim", "--help"], capture_output=True, text=True, check=False)
     assert done.returncode == 0 and "demo" in done.stdout
+
+
+def test_a_training_is_summed_up(tmp_path):
+    demo(tmp_path, "--steps", "3", "--logdir", "a")
+    page = (tmp_path / "a" / "report.html").read_text(encoding="utf-8")
+    assert all(f'id="{part}"' in page for part in ("curves", "confusion", "examples", "filters"))
+    (tmp_path / "a" / "report.html").unlink()
+    command = [sys.executable, "-m", "npslim", "report", "a", "--out", "b.html"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and "the report is in b.html" in done.stdout
+    page = (tmp_path / "b.html").read_text(encoding="utf-8")
+    assert 'id="curves"' in page and "conv1/conv1_1/weights" in page and 'id="confusion"' not in page
+
+
+def test_nothing_to_report_on(tmp_path):
+    command = [sys.executable, "-m", "npslim", "report", "nothing"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and "There is no training to report on." in done.stderr

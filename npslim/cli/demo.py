@@ -10,11 +10,13 @@ from pathlib import Path
 
 from npslim import learning
 from npslim.checkpoint import checkpoint_step, latest_checkpoint
+from npslim.cli.report import of_training
 from npslim.curves import draw_curves
 from npslim.errors import NotFoundError
 from npslim.events import open_writer, read_scalars
 from npslim.log import logger
 from npslim.progress import progress
+from npslim.show import report
 
 NAME = "demo"
 HELP = "train a convolutional net on handwritten digits, save, restore, evaluate"
@@ -41,6 +43,7 @@ def run(args):
     with open_writer(args.logdir) as writer:
         writer.scalars(checkpoint_step(latest_checkpoint(args.logdir)), test_accuracy=accuracy)
     print(f"curves in {draw_curves(read_scalars(args.logdir), os.path.join(args.logdir, 'curves'), 'digits')}")
+    print(f"report in {_report(example, args.logdir)}")
     print(f"test accuracy {float(accuracy)!r}, in the process that trained", flush=True)
     return _fresh_process(args.logdir)
 
@@ -78,6 +81,14 @@ def _evaluate(example, logdir):
         )
     print(f"test accuracy {float(example['evaluate'](logdir))!r}, restored from {latest_checkpoint(logdir)}")
     return 0
+
+
+def _report(example, logdir):
+    """Write the page that sums the training up; returns its path."""
+    path = os.path.join(logdir, "report.html")
+    logits, labels, images = example["predict"](logdir)
+    report(path, logits=logits, labels=labels, images=images, title="Handwritten digits", **of_training(logdir))
+    return path
 
 
 def _fresh_process(logdir):

@@ -19,9 +19,10 @@ def report(path=None, *, curves=None, logits=None, labels=None, images=None, fil
            facts=None, title="Training report"):  # fmt: skip
     """The page as HTML, written to `path` if that is given. What is not given is left out.
 
-    curves: {name: [(step, value)]}, or the folder that a training wrote to. logits `[n, classes]` and labels `[n]`: of
-    held-out examples, for the confusion matrix; with `images [n, h, w, c]` also the worst examples. filters: the
-    first layer's weights `[h, w, in, out]`. class_names: one for each class. facts: {word: text} for the heading.
+    curves: {name: [(step, value)]}, or the folder that a training wrote to; a single value goes to the heading. logits
+    `[n, classes]` and labels `[n]`: of held-out examples, for the confusion matrix; with `images [n, h, w, c]` also the
+    worst examples. filters: the first layer's weights `[h, w, in, out]`. class_names: one for each class. facts: {word:
+    text} for the heading.
     Raises InvalidArgumentError if the numbers of logits, labels and images differ, or a label is no class.
     """
     if curves is not None and not isinstance(curves, dict):
@@ -38,7 +39,11 @@ def report(path=None, *, curves=None, logits=None, labels=None, images=None, fil
             data = _example_data(logits, labels, np.asarray(images), names)
     if filters is not None:
         sections.append(_filters(np.asarray(filters)))
-    heading = "".join(f"<span><b>{html.escape(k)}</b> {html.escape(str(v))}</span>" for k, v in (facts or {}).items())
+    facts = {
+        **(facts or {}),
+        **{name: f"{points[-1][1]:.4g}" for name, points in (curves or {}).items() if len(points) == 1},
+    }
+    heading = "".join(f"<span><b>{html.escape(k)}</b> {html.escape(str(v))}</span>" for k, v in facts.items())
     page = (
         resource("report.html")
         .replace("/*STYLE*/", resource("page.css") + resource("report.css"))
@@ -80,7 +85,8 @@ def confusion(labels, predictions, classes):
 
 
 def _curves(curves):
-    panels = "".join(panel(name, points, i) for i, (name, points) in enumerate(curves.items()) if points)
+    several = [(name, points) for name, points in curves.items() if len(points) > 1]
+    panels = "".join(panel(name, points, i) for i, (name, points) in enumerate(several))
     return f'<section class="card" id="curves"><h2>Curves</h2><div class="panels">{panels}</div></section>'
 
 
