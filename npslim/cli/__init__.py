@@ -3,10 +3,10 @@
 import argparse
 import sys
 
-from npslim.cli import ckpt, demo, port, report, run
+from npslim.cli import ckpt, data, demo, port, report, run
 from npslim.errors import OpError
 
-COMMANDS = (demo, run, port, ckpt, report)
+COMMANDS = (demo, run, port, ckpt, data, report)
 
 
 def main(argv=None):

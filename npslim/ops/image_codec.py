@@ -78,7 +78,7 @@ def decode_bytes(contents, channels, dtype):
         if isinstance(error, InvalidArgumentError | ImportError):
             raise
         raise InvalidArgumentError(
-            f"The {found.upper()} file cannot be decoded.", expected="a whole file", got=str(error)[:100]
+            f"The {found.upper()} file cannot be decoded.", expected="a whole file", got=str(error).split(" <")[0][:100]
         ) from None
 
 
@@ -179,13 +179,18 @@ def encode_picture(image, *, format, quality):
         raise InvalidArgumentError(
             "A picture to encode is uint8 [h, w, c].", expected="c of 1, 3 or 4", got=f"{image.dtype} {image.shape}"
         )
+    result = np.empty((), object)
+    result[()] = encode_bytes(image, format, quality)
+    return result
+
+
+def encode_bytes(image, format, quality=95):
+    """uint8 `[h, w, c]` as the bytes of a file. format: "PNG" or "JPEG"."""
     pillow = _library("PIL.Image", "pillow")
     file = io.BytesIO()
     options = {"quality": quality} if format == "JPEG" else {}
     pillow.fromarray(image[:, :, 0] if image.shape[2] == 1 else image).save(file, format, **options)
-    result = np.empty((), object)
-    result[()] = file.getvalue()
-    return result
+    return file.getvalue()
 
 
 @encode_picture.shape
