@@ -9,6 +9,7 @@ before: optimizers.py   next: ops/conv.py
 
 import difflib
 import os
+import time
 
 import numpy as np
 
@@ -28,7 +29,8 @@ class Saver:
 
     var_list: a list of variables, or {name in the checkpoint: variable}; all global variables at the time of use if
     None. reshape: restore a value of another shape with as many elements. max_to_keep: how many checkpoints stay, all
-    for None or 0. The other arguments are accepted for old programs.
+    for None or 0. keep_checkpoint_every_n_hours: one in so many hours stays beside these. The other arguments are
+    accepted for old programs; no `.meta` file is written.
     """
 
     def __init__(
@@ -53,6 +55,8 @@ class Saver:
         self._reshape = reshape
         self.max_to_keep = max_to_keep or 0
         self._kept = []
+        self._every_secs = 3600.0 * keep_checkpoint_every_n_hours
+        self._saved_at, self._keep_next = {}, time.monotonic() + self._every_secs
         if not allow_empty and not self.variables():
             raise InvalidArgumentError("No variables to save.", expected="at least one variable", got="none")
 
@@ -109,12 +113,16 @@ class Saver:
 
     def _keep(self, prefix, latest_filename):
         """Note `prefix` in the state file, then delete what is beyond max_to_keep."""
+        self._saved_at[prefix] = time.monotonic()
         self._kept = [p for p in self._kept if p != prefix] + [prefix]
         dropped = self._kept[: -self.max_to_keep] if self.max_to_keep else []
         self._kept = self._kept[len(dropped) :]
         files.write_state(os.path.dirname(prefix), prefix, self._kept, latest_filename or "checkpoint")
         for old in dropped:
-            files.remove(old)
+            if self._saved_at.pop(old, float("-inf")) >= self._keep_next:
+                self._keep_next += self._every_secs  # it stays
+            else:
+                files.remove(old)
 
     @property
     def last_checkpoints(self):

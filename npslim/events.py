@@ -82,9 +82,9 @@ def event_writer(folder):
 
 
 @contextlib.contextmanager
-def open_writer(folder):
+def open_writer(folder, with_events=True):
     """A Writer for `folder`, closed at the end; one that keeps nothing if the folder is None."""
-    writer = Writer(folder) if folder else NoWriter()
+    writer = Writer(folder, with_events) if folder else NoWriter()
     try:
         yield writer
     finally:

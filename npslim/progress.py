@@ -19,12 +19,12 @@ class Lines:
         """Step number `step` is done; `numbers` are shown with it."""
         self.done = step
         now = time.monotonic()
-        if now - self._shown_at < self.seconds and step < self.total:
+        if now - self._shown_at < self.seconds and (self.total is None or step < self.total):
             return
         self._shown_at = now
         rate = (step - self._first) / max(now - self._start, 1e-9)
-        shown = "  ".join(f"{name} {value:.4g}" for name, value in numbers.items())
-        print(f"{self.unit} {step}/{self.total}  {shown}  ({rate:.0f} {self.unit}s/s)", file=self.file, flush=True)
+        shown, of = "  ".join(_said(numbers)), "" if self.total is None else f"/{self.total}"
+        print(f"{self.unit} {step}{of}  {shown}  ({rate:.0f} {self.unit}s/s)", file=self.file, flush=True)
 
     def close(self):
         """The loop is over."""
@@ -36,6 +36,17 @@ class Lines:
         self.close()
 
 
+def _said(numbers):
+    """The numbers in words: those of `learning.train` with their units."""
+    for name, value in numbers.items():
+        if name == "waiting":
+            yield f"waiting for input {value:.0%}"
+        elif name == "seconds":
+            yield f"{1000 * value:.3g} ms/step"
+        else:
+            yield f"{name} {value:.4g}"
+
+
 class Bar(Lines):
     """A bar of tqdm."""
 
@@ -44,7 +55,7 @@ class Bar(Lines):
         self._bar = tqdm(total=total, initial=start, unit=unit, file=self.file, dynamic_ncols=True, mininterval=0.1)
 
     def update(self, step, **numbers):
-        self._bar.set_postfix({name: f"{value:.4g}" for name, value in numbers.items()}, refresh=False)
+        self._bar.set_postfix_str("  ".join(_said(numbers)), refresh=False)
         self._bar.update(step - self.done)
         self.done = step
 

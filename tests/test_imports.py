@@ -22,7 +22,7 @@ TABLE = """
 3  session | autograd then autograd.check
 4  image variables partitioners initializers regularizers moving_averages schedules hparams functional lookup
 5  layers losses metrics optimizers tf_summary summaries events queues data resume checkpoint graph_def
-5  rnn_cell rnn checkpoint_reader preprocessing progress curves
+5  rnn_cell rnn checkpoint_reader preprocessing progress curves trainer_lock
 6  model_analyzer doctor hooks then monitored show then learning evaluation nets supervisor then training
 7  __init__ tf cli then __main__
 """

@@ -1,6 +1,9 @@
 """The training loop with everything around it: input queues, summaries, validation, signals, errors."""
 
+import json
+import logging
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -11,6 +14,7 @@ import pytest
 
 import npslim as slim
 from npslim import queues
+from npslim.errors import CheckpointWriteError
 from npslim.events import read_scalars
 
 
@@ -122,3 +126,114 @@ def test_a_second_signal_ends_at_once(tmp_path):
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=60)
     assert time.monotonic() - start < 10 and process.returncode == -signal.SIGTERM
+
+
+def test_what_a_run_leaves_behind(tmp_path):
+    _, train_op = least_squares()
+    slim.set_random_seed(7)
+    slim.learning.train(train_op, str(tmp_path), number_of_steps=4, log_every_n_steps=0, save_interval_secs=33)
+    begin, end = (json.loads(line) for line in (tmp_path / "runs.jsonl").read_text().splitlines())
+    assert begin["event"] == "begin" and begin["step"] == 0 and begin["resumed_from"] is None and begin["seed"] == 7
+    assert begin["versions"]["numpy"] == np.__version__ and begin["trainable_values"] == 3
+    assert begin["arguments"]["save_interval_secs"] == 33 and begin["arguments"]["number_of_steps"] == 4
+    assert (
+        end["step"] == 4
+        and end["how"] == "a step said so"
+        and end["loss"] == read_scalars(tmp_path)["total_loss"][-1][1]
+    )
+    slim.learning.train(train_op, str(tmp_path), number_of_steps=6, log_every_n_steps=0)
+    last = (tmp_path / "runs.jsonl").read_text().splitlines()[2]
+    assert json.loads(last)["resumed_from"].endswith("-4") and json.loads(last)["step"] == 4
+    assert [step for step, _ in read_scalars(tmp_path)["total_loss"]] == [1, 2, 3, 4, 5, 6]
+
+
+def test_progress(tmp_path, capsys, caplog):
+    slim.learning.train(fed_by_queue(), str(tmp_path), number_of_steps=6, progress=True)
+    shown = capsys.readouterr().err.splitlines()
+    assert any(line.startswith("step 6/6  loss 5  ") and "ms/step  waiting for input" in line for line in shown)
+    assert "global step" not in caplog.text
+
+
+def test_a_full_disk_as_configured(tmp_path, caplog, monkeypatch):
+    monkeypatch.setattr(logging.getLogger("npslim"), "level", logging.INFO)
+    _, train_op = least_squares()
+    failing, order = {2, 3}, []
+
+    def save(self, session, prefix, global_step):
+        order.append(global_step)
+        if global_step in failing:
+            raise CheckpointWriteError(f"{prefix}-{global_step} could not be written: no space")
+        return real(self, session, prefix, global_step)
+
+    real = slim.Saver.save
+    monkeypatch.setattr(slim.Saver, "save", save)
+    options = dict(number_of_steps=5, log_every_n_steps=0, save_interval_secs=0)
+    with pytest.raises(CheckpointWriteError, match="-2 could not"):
+        slim.learning.train(train_op, str(tmp_path / "a"), **options)
+    slim.learning.train(train_op, str(tmp_path / "b"), stop_on_save_error=False, **options)
+    assert order == [1, 2, 1, 2, 3, 4, 5] and caplog.text.count("goes on without this checkpoint") == 2
+    failing.add(5)
+    with pytest.raises(CheckpointWriteError, match="-5 could not"):
+        slim.learning.train(train_op, str(tmp_path / "c"), stop_on_save_error=False, **options)
+
+
+def poisoned():
+    """A train op whose gradient is no number at the third step, though the loss is one."""
+    w = slim.get_variable("w", [2], initializer=slim.constant_initializer(0.5))
+    root = slim.sqrt(slim.maximum(w - 0.25 * slim.cast(slim.get_or_create_global_step(), slim.float32), 0.0))
+    return w, slim.learning.create_train_op(slim.reduce_sum(root), slim.GradientDescentOptimizer(0.0))
+
+
+def test_what_is_no_number_is_not_saved(tmp_path):
+    w, train_op = poisoned()
+    with pytest.raises(ValueError, match="Step 3 is not saved: variables are no numbers any more") as caught:
+        slim.learning.train(train_op, str(tmp_path), number_of_steps=9, log_every_n_steps=0, save_interval_secs=0)
+    assert "got      w" in str(caught.value) and "find_nan=True" in str(caught.value)
+    with slim.Session() as session:
+        slim.Saver([w]).restore(session, slim.latest_checkpoint(str(tmp_path)))
+        assert session.run(w).tolist() == [0.5, 0.5]
+    assert slim.latest_checkpoint(str(tmp_path)).endswith("-2")
+
+
+@pytest.mark.parametrize("where", ["gradient", "loss", "masked"])
+def test_the_op_that_a_nan_comes_from(tmp_path, where, figure):
+    """The run stops at the node and line; infinities that are taken away again are no fault."""
+    if where == "gradient":
+        _, train_op = poisoned()
+        line, kind = "test_training_loop.py", "RealDiv"  # of sqrt at 0
+    else:
+        w = slim.get_variable("w", [], initializer=slim.constant_initializer(2.0))
+        masked = slim.where(slim.greater(w, 9.0), slim.stop_gradient(1.0 / (0.0 * w)), w)  # infinite, never chosen
+        bad = slim.log(w)  # NaN once w is below 0
+        line = f"test_training_loop.py:{sys._getframe().f_lineno - 1}"
+        loss = masked + bad if where == "loss" else masked
+        train_op, kind = slim.learning.create_train_op(loss, slim.GradientDescentOptimizer(0.6)), "Log"
+    options = dict(number_of_steps=6, log_every_n_steps=0, save_summaries_secs=None)
+    if where == "masked":
+        assert slim.learning.train(train_op, str(tmp_path), find_nan=True, **options) == pytest.approx(-1.0)
+        return
+    with pytest.raises(ValueError) as caught:
+        slim.learning.train(train_op, str(tmp_path), find_nan=True, **options)
+    assert caught.value.op.type.startswith(kind) and line in str(caught.value)
+    assert "came from" in str(caught.value) and "from" in str(caught.value).split("got")[1]
+    figure("P19", "NaNs found at the op that they came from", 1)
+
+
+def test_steps_with_find_nan_are_the_same(tmp_path):
+    _, train_op = least_squares()
+    losses = [
+        slim.learning.train(train_op, str(tmp_path / str(find)), number_of_steps=5, log_every_n_steps=0, find_nan=find)
+        for find in (False, True)
+    ]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-6)
+
+
+def test_a_second_trainer_is_refused(tmp_path):
+    process = running(tmp_path, 0.05)
+    _, train_op = least_squares()
+    with pytest.raises(RuntimeError, match="Another training is running") as caught:
+        slim.learning.train(train_op, str(tmp_path), number_of_steps=1)
+    assert f"process {process.pid} on {platform.node()}" in str(caught.value)
+    process.kill()  # the lock goes with the process
+    process.communicate()
+    slim.learning.train(train_op, str(tmp_path), number_of_steps=1)

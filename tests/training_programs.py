@@ -1,11 +1,13 @@
-"""Small trainings with everything in them that a resumed run could get wrong; as a program, one for tests to kill.
+"""Small trainings with everything in them that a resumed run could get wrong.
 
-python training_programs.py LOGDIR STEPS [SAVE_EVERY]
+As a program it serves: for each line "LOGDIR STEPS SAVE_EVERY" it forks a process that trains, for tests to kill.
 """
 
 import hashlib
+import importlib
 import os
 import sys
+import traceback
 
 import numpy as np
 
@@ -127,6 +129,38 @@ def digest(logdir, step):
     return hashlib.sha256(repr(state(logdir, step)).encode()).hexdigest()
 
 
+def serve():
+    """Train in forked processes: prints the pid of each, and when it has ended its status."""
+    for module in ("h5py", "tensorboardX"):  # once, not in each process
+        importlib.import_module(module)
+    for line in sys.stdin:
+        pid = os.fork()
+        if pid == 0:
+            _train_and_exit(*line.split())
+        print(pid, flush=True)
+        print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
+
+
+def _train_and_exit(folder, steps, save_every):
+    """Train; the errors go to `<folder>.err`, the digest of the end to `<folder>.out`."""
+    status = 1
+    with open(f"{folder}.err", "w", encoding="utf-8", buffering=1) as errors:
+        os.dup2(errors.fileno(), 2)
+        try:
+            train(folder, int(steps), int(save_every))
+            with open(f"{folder}.out", "w", encoding="utf-8") as out:
+                out.write(digest(folder, int(steps)))
+            status = 0
+        except SystemExit as stop:
+            status = stop.code
+        except KeyboardInterrupt:
+            status = 130
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            sys.stderr.flush()
+            os._exit(status)
+
+
 if __name__ == "__main__":
-    train(sys.argv[1], int(sys.argv[2]), *map(int, sys.argv[3:]))
-    print("done", digest(sys.argv[1], int(sys.argv[2])))
+    serve()

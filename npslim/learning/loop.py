@@ -1,22 +1,28 @@
 """The training loop: start or resume, step, log, write summaries, save, end."""
 
-import os
+import contextlib
+import signal
 import time
 
-from npslim import doctor, tf_summary
+from npslim import doctor
 from npslim.checkpoint import Saver, kept_checkpoints, latest_checkpoint, take_up
 from npslim.errors import FailedPreconditionError, InvalidArgumentError, OutOfRangeError
 from npslim.events import open_writer
 from npslim.graph import GraphKeys, get_default_graph
 from npslim.hooks import default_summary_op
+from npslim.learning.manifest import Manifest
+from npslim.learning.numerics import NumericsSession
+from npslim.learning.services import FIND_NAN, Keeper, Summaries, Validation
 from npslim.learning.signals import StopOnSignal
 from npslim.log import logger
 from npslim.op import as_tensor
 from npslim.ops.logic import equal
 from npslim.ops.state import group
+from npslim.progress import progress as progress_of
 from npslim.queues import Coordinator, InputMeter, start_queue_runners
 from npslim.scopes import name_scope
 from npslim.session import Session
+from npslim.trainer_lock import only_trainer
 from npslim.variables import (
     Variable,
     get_or_create_global_step,
@@ -73,6 +79,9 @@ def train(
     eval_every=None,
     eval_ops=None,
     early_stop=None,
+    progress=False,
+    find_nan=False,
+    stop_on_save_error=True,
 ):
     """Train until `number_of_steps` of the global step, saving to `logdir`; returns the last loss.
 
@@ -82,11 +91,21 @@ def train(
     summary_op: all summaries unless given, None for none; written every `save_summaries_secs` seconds from the values
     of a training step, which costs no input. Queue runners are started and stopped.
     Beyond TF-Slim: every `eval_every` steps `eval_ops(session)` is called for a dictionary of numbers, which are logged
-    and written; `early_stop(numbers)` may return True to end the training.
+    and written; `early_stop(numbers)` may return True to end the training. progress: show a bar instead of log lines.
+    find_nan: look at every result, and raise where the first NaN that reaches the loss or a variable comes from; slow.
+    stop_on_save_error=False: a full disk is logged, and the training goes on without that checkpoint.
+    The folder also gets `scalars.csv` with the loss of each step, and `runs.jsonl` with versions, seeds and arguments.
     Ends when an input runs out (OutOfRangeError). SIGINT and SIGTERM end it after the step, saved. Any other error, of
-    an input thread too, is raised. Raises ValueError for an empty list of train ops or a negative number_of_steps.
+    an input thread too, is raised. A loss or a trained variable that is not finite raises InvalidArgumentError before
+    it is saved. Raises FailedPreconditionError if another process trains in `logdir`, ValueError for an empty list of
+    train ops or a negative number_of_steps.
     """
     _check(train_op, logdir, number_of_steps, summary_op, eval_every, eval_ops, startup_delay_steps, sync_optimizer)
+    arguments = {
+        "number_of_steps": number_of_steps, "save_interval_secs": save_interval_secs, "logdir": logdir,
+        "save_summaries_secs": save_summaries_secs, "log_every_n_steps": log_every_n_steps, "eval_every": eval_every,
+        "find_nan": find_nan, "stop_on_save_error": stop_on_save_error,
+    }  # fmt: skip
     graph = graph or get_default_graph()
     with graph.as_default():
         global_step = get_or_create_global_step(graph) if global_step is None else global_step
@@ -101,20 +120,29 @@ def train(
         if summary_op is _USE_DEFAULT:
             summary_op = default_summary_op() if logdir is not None else None
         doctor.warn(train_op=train_op)
-    with Session(graph=graph, config=session_config) as session:
-        _start(session, nodes, logdir, saver, init_feed_dict, init_fn)
+        if progress and isinstance(train_step_kwargs, dict):
+            train_step_kwargs = {name: value for name, value in train_step_kwargs.items() if name != "should_log"}
+    folder = logdir if is_chief else None
+    kind = NumericsSession if find_nan else Session
+    with only_trainer(folder), kind(graph=graph, config=session_config) as session:
+        latest = _start(session, nodes, logdir, saver, init_feed_dict, init_fn)
         wrapped = session_wrapper(session) if session_wrapper is not None else session
         coord = Coordinator()
         threads = start_queue_runners(session, coord)
         try:
-            with open_writer(logdir if summary_writer is _USE_DEFAULT else None) as writer, StopOnSignal() as stop:
+            with (
+                open_writer(folder, with_events=summary_writer is _USE_DEFAULT) as writer,
+                StopOnSignal() as stop, _shown(progress, number_of_steps, session, global_step) as shown,
+            ):  # fmt: skip
                 loop = _Loop(
                     wrapped, global_step, writer, stop,
-                    _Keeper(session, saver, logdir if is_chief else None, global_step, save_interval_secs),
-                    _Summaries(summary_op, summary_writer, logdir, save_summaries_secs),
-                    _Validation(eval_every, eval_ops, early_stop),
+                    Keeper(session, saver, folder, global_step, save_interval_secs, stop_on_save_error, writer),
+                    Summaries(summary_op, summary_writer, logdir, save_summaries_secs),
+                    Validation(eval_every, eval_ops, early_stop), shown,
                 )  # fmt: skip
-                loss = loop.run(train_op, train_step_fn, train_step_kwargs)
+                manifest = Manifest(folder)
+                manifest.begin(session, int(session.run(global_step)), latest, arguments)
+                loss = loop.run(train_op, train_step_fn, train_step_kwargs, manifest)
         finally:
             coord.request_stop()
             coord.join(threads, stop_grace_period_secs=120, ignore_live_threads=ignore_live_threads)
@@ -153,8 +181,18 @@ def _default_train_step_kwargs(global_step, number_of_steps, log_every_n_steps, 
         return kwargs
 
 
+@contextlib.contextmanager
+def _shown(wanted, total, session, global_step):
+    """What shows the progress, or None."""
+    if not wanted:
+        yield None
+        return
+    with progress_of(total, int(session.run(global_step))) as shown:
+        yield shown
+
+
 def _start(session, nodes, logdir, saver, init_feed_dict, init_fn):
-    """Restore the latest checkpoint of `logdir`, or initialize."""
+    """Restore the latest checkpoint of `logdir`, or initialize. Returns the checkpoint, or None."""
     latest = latest_checkpoint(logdir) if logdir else None
     if latest is not None:
         logger.info("Restoring parameters from %s", latest)
@@ -174,121 +212,57 @@ def _start(session, nodes, logdir, saver, init_feed_dict, init_fn):
             "Variables are not initialized.", got=", ".join(name.decode() for name in missing),
             hint="give train() an init_op or init_fn that covers them, or a checkpoint that holds them",
         )  # fmt: skip
-
-
-class _Keeper:
-    """Saves to the log folder now and then, and at the end."""
-
-    def __init__(self, session, saver, logdir, global_step, interval_secs):
-        self.session, self.saver, self.global_step = session, saver, global_step
-        self.prefix = os.path.join(logdir, "model.ckpt") if logdir else None
-        self.interval = interval_secs
-        self.saved_at, self.saved_step = time.monotonic(), None
-
-    def save(self):
-        """Save, unless this step is saved."""
-        step = int(self.session.run(self.global_step))
-        if self.prefix and step != self.saved_step:
-            self.saver.save(self.session, self.prefix, global_step=step)
-            self.saved_step, self.saved_at = step, time.monotonic()
-
-    def save_if_due(self):
-        """Save if the last time is longer ago than the interval."""
-        if self.interval is not None and time.monotonic() - self.saved_at >= self.interval:
-            self.save()
-
-
-class _Summaries:
-    """Writes summaries of a training step now and then: at the first step, and every `interval_secs` seconds."""
-
-    def __init__(self, summary_op, summary_writer, logdir, interval_secs):
-        self.op, self.interval = summary_op, interval_secs
-        self.writer = summary_writer if summary_writer is not _USE_DEFAULT else None
-        self.logdir = logdir if summary_writer is _USE_DEFAULT else None
-        self.written_at = None
-
-    def session_for_step(self, session):
-        """`session`, whose next run also gives the summaries if they are due."""
-        due = self.op is not None and (self.writer is not None or self.logdir is not None)
-        if due and self.written_at is not None:
-            due = bool(self.interval) and time.monotonic() - self.written_at >= self.interval
-        return _WithSummary(session, self.op) if due else session
-
-    def write(self, session, step):
-        """Write what the step's session noted, if it did."""
-        if not isinstance(session, _WithSummary) or session.summary is None:
-            return
-        if self.writer is None:
-            self.writer = tf_summary.FileWriter(self.logdir)
-        self.writer.add_summary(session.summary, step)
-        self.writer.flush()
-        self.written_at = time.monotonic()
-
-    def close(self):
-        """Close the writer, unless it was given."""
-        if self.logdir is not None and self.writer is not None:
-            self.writer.close()
-
-
-class _WithSummary:
-    """A session whose first run also fetches a summary: no input is spent on it."""
-
-    def __init__(self, session, op):
-        self._session, self._op = session, op
-        self.summary = None
-
-    def __getattr__(self, name):
-        return getattr(self._session, name)
-
-    def run(self, fetches, *args, **kwargs):
-        """`Session.run`."""
-        if self.summary is not None:
-            return self._session.run(fetches, *args, **kwargs)
-        found, self.summary = self._session.run((fetches, self._op), *args, **kwargs)
-        return found
-
-
-class _Validation:
-    """Calls `eval_ops(session)` every so many steps; `early_stop` of its numbers says whether to end."""
-
-    def __init__(self, every, eval_ops, early_stop):
-        self.every, self.eval_ops, self.early_stop = every, eval_ops, early_stop
-
-    def __call__(self, session, step, writer):
-        """True to end."""
-        if self.every is None or step % self.every:
-            return False
-        numbers = self.eval_ops(session)
-        logger.info("step %d: %s", step, ", ".join(f"{name} = {value:.4g}" for name, value in numbers.items()))
-        writer.note(step, numbers)
-        return self.early_stop is not None and bool(self.early_stop(numbers))
+    return latest
 
 
 class _Loop:
     """Steps until a step, a signal, the validation or the end of the input says stop."""
 
-    def __init__(self, session, global_step, writer, stop, keeper, summaries, validation):
+    def __init__(self, session, global_step, writer, stop, keeper, summaries, validation, shown):
         self.session, self.global_step, self.writer, self.stop = session, global_step, writer, stop
-        self.keeper, self.summaries, self.validation = keeper, summaries, validation
+        self.keeper, self.summaries, self.validation, self.shown = keeper, summaries, validation, shown
+        self.how, self.step = "a step said so", None
 
-    def run(self, train_op, train_step_fn, kwargs):
+    def run(self, train_op, train_step_fn, kwargs, manifest):
         """The last loss."""
-        total_loss = None
+        total_loss, meter = None, InputMeter(self.keeper.session)
         logger.info("Starting training.")
         should_stop = "should_stop" in kwargs and bool(self.session.run(kwargs["should_stop"]))
         try:
             while not should_stop and self.stop.signal is None:
-                session = self.summaries.session_for_step(self.session)
-                total_loss, should_stop = train_step_fn(session, train_op, self.global_step, kwargs)
-                step = int(self.session.run(self.global_step))
-                self.writer.scalars(step, total_loss=total_loss)
-                self.summaries.write(session, step)
-                should_stop = self.validation(self.session, step, self.writer) or should_stop
+                total_loss, should_stop = self._step(train_op, train_step_fn, kwargs)
                 self.keeper.save_if_due()
         except OutOfRangeError as error:
+            self.how = "the input ran out"
             logger.info("Caught OutOfRangeError. Stopping training. %s", str(error).split("\n")[0])
+        except BaseException as error:
+            self.how = f"{type(error).__name__}: {error}".split("\n")[0]
+            raise
         finally:
             self.summaries.close()
+            if self.stop.signal is not None:
+                self.how = signal.Signals(self.stop.signal).name
+            manifest.end(self.how, self.step, None if total_loss is None else float(total_loss), meter.waited())
         self.keeper.save()
         logger.info("Finished training! Saved the last step.")
         return total_loss
+
+    def _step(self, train_op, train_step_fn, kwargs):
+        session, meter, start = (
+            self.summaries.session_for_step(self.session),
+            InputMeter(self.session),
+            time.monotonic(),
+        )
+        try:
+            total_loss, should_stop = train_step_fn(session, train_op, self.global_step, kwargs)
+        except InvalidArgumentError as error:
+            if error.op is not None and error.op.type == "CheckNumerics":
+                error.add_note(f"  hint     {FIND_NAN}")
+            raise
+        seconds = time.monotonic() - start
+        step = self.step = int(self.session.run(self.global_step))
+        if self.shown is not None:
+            self.shown.update(step, loss=float(total_loss), seconds=seconds, waiting=meter.share(seconds))
+        self.writer.scalars(step, total_loss=total_loss)
+        self.summaries.write(session, step)
+        return total_loss, self.validation(self.session, step, self.writer) or should_stop

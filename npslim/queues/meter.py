@@ -7,10 +7,13 @@ class InputMeter:
     def __init__(self, session):
         self._session, self._before = session, getattr(session, "waited", 0.0)
 
+    def waited(self):
+        """The seconds that runs have waited for queues and iterators."""
+        return getattr(self._session, "waited", 0.0) - self._before
+
     def share(self, seconds):
         """The part of the last `seconds` that runs have waited for queues and iterators, 0 to 1."""
-        waited = getattr(self._session, "waited", 0.0) - self._before
-        return min(max(waited / seconds, 0.0), 1.0) if seconds > 0 else 0.0
+        return min(max(self.waited() / seconds, 0.0), 1.0) if seconds > 0 else 0.0
 
     def fill(self):
         """(name, elements, capacity) of the queue that runs take from; None if they take from none."""
