@@ -353,6 +353,9 @@ class ForeignReader(ArrayReader):
     def _dataset(self, path, messages):
         """A `_Dataset`; what is readable but unknown, or not to be read, is said when it is asked for."""
         what, found = f"dataset {path}", _Dataset()
+        kinds = [kind for kind, _ in messages]
+        if any(kinds.count(kind) != 1 for kind in (_DATASPACE, _DATATYPE, _LAYOUT)):
+            raise self._damaged(f"{what} is not described", "one shape, one dtype, one place", f"messages {kinds[:20]}")
         try:
             for kind, body in messages:
                 if kind == _EXTERNAL:

@@ -99,6 +99,8 @@ class TorchReader(ArrayReader):
         """A tensor."""
         found = self._found(name)
         stored = np.dtype(_DTYPES[found.storage.kind])
+        if 0 in found.shape:
+            return np.empty(found.shape, self.dtype(name))
         data = np.frombuffer(self._elements(name, found.storage), np.uint8)
         if stored.kind == "b" and data.max(initial=0) > 1:
             raise self._damaged(f"tensor {name} is not boolean", "0 or 1", int(data.max()))

@@ -1,5 +1,6 @@
 """Files of arrays that Keras, PyTorch and TensorFlow.js wrote: values, and what is refused."""
 
+import encodings.cp437  # noqa: F401 - zipfile loads it for some names, which is no file of ours
 import io
 import json
 import pickle

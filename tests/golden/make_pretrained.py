@@ -78,10 +78,11 @@ def unpickled(path):
         count = int.from_bytes(data.read(8), "little")
         dtype = {"FloatStorage": "<f4", "LongStorage": "<i8"}[kinds[key]]
         storages[key] = np.frombuffer(data.read(count * np.dtype(dtype).itemsize), dtype)
-    return {
-        name: storages[key][offset:][: int(np.prod(shape))].reshape(shape)
-        for name, ((_, _, key, *_), offset, shape, *_) in state.items()
-    }
+    found = {}
+    for name, ((_, _, key, *_), offset, shape, strides, *_) in state.items():
+        data = storages[key][offset:]
+        found[name] = np.lib.stride_tricks.as_strided(data, shape, [data.itemsize * n for n in strides]).copy()
+    return found
 
 
 def classes():
