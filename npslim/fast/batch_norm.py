@@ -68,6 +68,16 @@ def moments(x):
     return centre + first, np.maximum(second - first * first, 0)
 
 
+def column_sums(x):
+    """The sums of the columns of `x`, block by block, the blocks' in double precision."""
+    if len(x) <= WIDTH:
+        return np.ones(len(x), x.dtype) @ x
+    rows = Rows(*x.shape)
+    totals = np.zeros((len(rows.parts), x.shape[1]))
+    each(lambda number: rows.total(rows.block(x, *rows.parts[number]), totals[number]), range(len(totals)))
+    return totals.sum(axis=0).astype(x.dtype)
+
+
 def normalize(x, mean, rate, offset, y):
     """`(x - mean) * rate + offset` into `y`."""
     rows = Rows(*x.shape)

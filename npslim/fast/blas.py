@@ -44,31 +44,28 @@ def large_product(a, b, out):
         each(lambda some: np.matmul(a, b[:, some], out=out[:, some]), stretches(n, max(BAND, -(-n // 4))))
 
 
-def product(a, b, out, add=False):
-    """`a @ b` into `out`, or added to it: matrices of one dtype, float32 or float64, each with rows that lie together.
+def product(a, b, out, add=0.0, times=1.0):
+    """`times * a @ b + add * out` into `out`: matrices of one dtype, float32 or float64, whose rows lie together.
 
-    `a` or `b` may be the transpose of such a matrix.
+    `a` or `b` may be the transpose of such a matrix. Where `add` is 0, what `out` holds is not read.
     """
     gemm = _gemm(out.dtype.char)
     if gemm is None:
-        if add:
-            out += a @ b
-        else:
-            np.matmul(a, b, out=out)
+        terms = a @ b if times == 1 else out.dtype.type(times) * (a @ b)
+        out[...] = terms + (out * out.dtype.type(add) if add else 0)
         return
     (m, n), k = out.shape, a.shape[1]
     if not (m and n):
         return
     if not k:
-        if not add:
-            out[...] = 0
+        out[...] = out * out.dtype.type(add) if add else 0
         return
     a_as, lda = _layout(a)
     b_as, ldb = _layout(b)
     ldc = out.strides[0] // out.itemsize
     gemm(
-        ROW_MAJOR, a_as, b_as, m, n, k, 1.0, a.ctypes.data, lda, b.ctypes.data, ldb, float(add), out.ctypes.data,
-        max(ldc, n),
+        ROW_MAJOR, a_as, b_as, m, n, k, float(times), a.ctypes.data, lda, b.ctypes.data, ldb, float(add),
+        out.ctypes.data, max(ldc, n),
     )  # fmt: skip
 
 

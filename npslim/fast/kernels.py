@@ -13,6 +13,7 @@ import numpy as np
 from npslim.fast import batch_norm, depthwise, pool, winograd
 from npslim.fast.blas import large_product
 from npslim.fast.conv import Slide, correlate, correlate_filter, correlate_input
+from npslim.fast.loops import by_blocks, where_positive
 from npslim.ops.windows import per_dimension, sliding
 from npslim.spec import is_full
 
@@ -21,11 +22,16 @@ SMALL = 1 << 12  # elements of a result: below, the plain kernel is as quick
 
 @dataclass
 class Placed:
-    """A step whose fast kernel puts its result into a buffer of an arena."""
+    """A step whose fast kernel puts its result into a buffer of an arena.
+
+    attrs: what the kernel is called with; plain: what gives the result, from the first inputs, where it gives None.
+    """
 
     step: Any
     inputs: tuple
     fast: Any
+    attrs: dict
+    plain: Any
 
     @classmethod
     def of(cls, step):
@@ -37,7 +43,7 @@ class Placed:
         small = fast is matmul and is_full(spec.shape) and math.prod(spec.shape) < SMALL
         if spec.dtype.char not in "fd" or small:
             return None
-        return cls(step, step.inputs, fast)
+        return cls(step, step.inputs, fast, step.node.attrs, step.kernel)
 
     def used_first(self, slot):
         """False: what it reads cannot be written over."""
@@ -45,7 +51,7 @@ class Placed:
 
     def kernel(self, place, take=False):
         """The function of an arena and the inputs' arrays."""
-        plain, fast, attrs, given = self.step.kernel, self.fast, self.step.node.attrs, len(self.step.node.inputs)
+        plain, fast, attrs, given = self.plain, self.fast, self.attrs, len(self.step.node.inputs)
 
         def placed(arena, *inputs):
             result = fast(arena, *inputs, **attrs)
@@ -90,7 +96,10 @@ class _Convolution:
         self.slide = Slide(given.kernel, given.strides, tuple(before for before, _ in pads))
         self.output = given.join(n, given.output_sizes(sizes), w[3])
         self.algorithm = algorithm(given.kernel, given.strides, c, w[3], by_filter)
-        if self.algorithm == "product" and (any(map(any, pads)) or given.channels_first):
+        inside = not any(map(any, pads)) and not given.channels_first
+        if inside and given.kernel == tuple(sizes):
+            self.algorithm = "dense"
+        elif self.algorithm == "product" and not inside:
             self.algorithm = "windows"
 
     def last(self, x):
@@ -102,6 +111,11 @@ def rows(x):
     return x.reshape(-1, x.shape[-1])
 
 
+def flat(x):
+    """`x` as a matrix, one row for each image."""
+    return x.reshape(len(x), -1)
+
+
 def conv2d(arena, x, w, **attrs):
     """`ops.conv.conv2d`."""
     conv = _Convolution(x.shape, w.shape, attrs)
@@ -109,7 +123,9 @@ def conv2d(arena, x, w, **attrs):
         return None
     y = _take(arena, conv.output, x.dtype)
     x, out = conv.last(x), conv.last(y)
-    if conv.algorithm == "product":
+    if conv.algorithm == "dense":
+        large_product(flat(x), rows(w), flat(out))
+    elif conv.algorithm == "product":
         large_product(rows(x), w[0, 0], rows(out))
     elif conv.algorithm == "winograd":
         winograd.correlate(x, w, out, conv.slide.first)
@@ -125,7 +141,9 @@ def conv2d_backprop_input(arena, like, w, g, **attrs):
         return None
     x = _take(arena, like.shape, g.dtype)
     g, out = conv.last(g), conv.last(x)
-    if conv.algorithm == "product":
+    if conv.algorithm == "dense":
+        large_product(flat(g), rows(w).T, flat(out))
+    elif conv.algorithm == "product":
         large_product(rows(g), w[0, 0].T, rows(out))
     elif conv.algorithm == "winograd":
         top, left = conv.slide.first
@@ -142,13 +160,22 @@ def conv2d_backprop_filter(arena, x, like, g, **attrs):
         return None
     w = _take(arena, like.shape, g.dtype)
     x, g = conv.last(x), conv.last(g)
-    if conv.algorithm == "product":
+    if conv.algorithm == "dense":
+        large_product(flat(x).T, flat(g), rows(w))
+    elif conv.algorithm == "product":
         large_product(rows(x).T, rows(g), w[0, 0])
     elif conv.algorithm == "winograd":
         winograd.correlate_filter(x, g, w, conv.slide.first)
     else:
         correlate_filter(x, g, w, conv.slide)
     return w
+
+
+def is_dense(x, w, attrs):
+    """True if one window covers the whole image: then the convolution is a product of matrices."""
+    if x is None or w is None or None in (*x[1:], *w):
+        return False
+    return _Convolution((x[0] or 1, *x[1:]), w, attrs).algorithm == "dense"
 
 
 class _Depthwise(_Convolution):
@@ -211,6 +238,11 @@ def fused_batch_norm_grad(arena, g, x, scale, *lent, epsilon=1e-3, data_format=N
     return g_x, *batch_norm.gradients(rows(g), rows(x), scale, mean, inverse, rows(g_x))
 
 
+def bias_add_grad(arena, g, *, data_format=None):
+    """`ops.normalize.bias_add_grad`."""
+    return batch_norm.column_sums(rows(g)) if _in_rows(g, data_format) else None
+
+
 def _in_rows(x, data_format):
     return x.size > 0 and x.flags.c_contiguous and (x.ndim == 2 or (data_format or "NHWC")[1] != "C")
 
@@ -266,6 +298,20 @@ def max_pool2d_grad(arena, x, g, *lent, ksize, **attrs):
     return out
 
 
+def relu_max_pool2d_grad(arena, y, g, pooled, **attrs):
+    """relu_grad(max_pool2d_grad(y, g), y), where `pooled` holds the maxima of y.
+
+    A maximum is positive where its element is, so the cotangent can be cut where there is less of it.
+    """
+    if not (g.flags.c_contiguous and pooled.flags.c_contiguous):
+        return None
+    positive = _take(arena, g.shape, g.dtype)
+    by_blocks([(where_positive, (0, 1))], [g, pooled], ("whole", "whole"), positive)
+    result = max_pool2d_grad(arena, y, positive, pooled, **attrs)
+    arena.give(positive)
+    return result
+
+
 def avg_pool2d_grad(arena, like, g, *, ksize, **attrs):
     """`ops.pool.avg_pool2d_grad`."""
     slides = _pooling(like.shape, ksize, attrs)
@@ -307,6 +353,6 @@ FAST = {
     for kernel in (
         matmul, conv2d, conv2d_backprop_input, conv2d_backprop_filter,
         depthwise_conv2d_native, depthwise_conv2d_native_backprop_input, fused_batch_norm, fused_batch_norm_grad,
-        max_pool2d, max_pool2d_grad, avg_pool2d, avg_pool2d_grad,
+        max_pool2d, max_pool2d_grad, avg_pool2d, avg_pool2d_grad, bias_add_grad,
     )
 }  # fmt: skip

@@ -4,6 +4,7 @@ The maximum's gradient needs no positions: in the order of the taps, each elemen
 the cotangent if none before it did.
 """
 
+import functools
 import itertools
 
 import numpy as np
@@ -12,7 +13,7 @@ from npslim.fast.arena import scratch
 from npslim.fast.tiles import stretches
 from npslim.fast.workers import each
 
-BLOCK = 1 << 15  # elements of the result in a part
+BLOCK = 1 << 14  # elements of the result in a part
 
 
 def reach(size, out, first, stride, tap):
@@ -59,19 +60,46 @@ def maximum(x, y, slide):
     whole = slide.first == (0, 0) and all(
         (o - 1) * s + k <= n for o, s, k, n in zip(y.shape[1:3], slide.strides, slide.kernel, x.shape[1:3], strict=True)
     )
+    work = _whole_maxima if whole else _maxima
 
     def one(image):
-        source, target = x[image : image + 1], y[image : image + 1]
         for part in row_parts(y):
-            if not whole:
-                target[:, part] = -np.inf
-            for number, (out, into) in enumerate(taps(x.shape[1:3], y.shape[1:3], slide, part)):
-                if whole and number == 0:
-                    target[out] = source[into]
-                else:
-                    np.maximum(target[out], source[into], out=target[out])
+            work(x[image : image + 1], y[image : image + 1], slide, part)
 
     each_image(one, y)
+
+
+def _maxima(source, target, slide, part):
+    """Some rows of an image's maxima, of windows that may reach outside."""
+    target[:, part] = -np.inf
+    for out, into in taps(source.shape[1:3], target.shape[1:3], slide, part):
+        np.maximum(target[out], source[into], out=target[out])
+
+
+def _whole_maxima(source, target, slide, part):
+    """The same of windows that lie inside: first down whole rows, which are long, then across."""
+    rows, width, c = part.stop - part.start, source.shape[2], source.shape[3]
+    tall = scratch(0, rows * width * c, source.dtype).reshape(1, rows, width, c)
+    tall = _largest([source[:, ys] for ys in _steps(part.start, rows, slide.kernel[0], slide.strides[0])], tall)
+    wide = [tall[:, :, xs] for xs in _steps(0, target.shape[2], slide.kernel[1], slide.strides[1])]
+    if _largest(wide, target[:, part]) is wide[0]:
+        target[:, part] = wide[0]
+
+
+def _steps(start, count, kernel, stride):
+    """For each place of a window, the slice of the inputs that `count` windows see there."""
+    begin = start * stride
+    return [slice(begin + i, begin + i + (count - 1) * stride + 1, stride) for i in range(kernel)]
+
+
+def _largest(arrays, out):
+    """Element by element, into `out`; a single array comes back as it is."""
+    if len(arrays) == 1:
+        return arrays[0]
+    np.maximum(arrays[0], arrays[1], out=out)
+    for other in arrays[2:]:
+        np.maximum(out, other, out=out)
+    return out
 
 
 def maximum_grad(x, y, g, out, slide):
@@ -79,34 +107,107 @@ def maximum_grad(x, y, g, out, slide):
 
     No element of y may be NaN.
     """
-    bits = np.dtype(f"i{x.itemsize}")
-    apart = all(k <= s for k, s in zip(slide.kernel, slide.strides, strict=True))
+    tiling = slide.kernel == slide.strides and slide.first == (0, 0)
+    tiling = tiling and all(o * k <= n for o, k, n in zip(y.shape[1:3], slide.kernel, x.shape[1:3], strict=True))
+    covered = tiling and all(o * k == n for o, k, n in zip(y.shape[1:3], slide.kernel, x.shape[1:3], strict=True))
+    if covered and all(a.flags.c_contiguous for a in (x, y, g, out)):  # the rows of all images are those of one
+        x, y, g, out = (a.reshape(1, -1, *a.shape[2:]) for a in (x, y, g, out))
+        each(lambda part: _tiling_grad(x, y, g, out, slide, part), row_parts(y))
+        return
+    work = _tiling_grad if tiling else _maximum_grad
 
     def one(image):
-        source, maxima = x[image : image + 1], y[image : image + 1]
-        cotangent, target = g[image : image + 1].view(bits), out[image : image + 1]
-        target.fill(0)
+        here = slice(image, image + 1)
+        if not covered:
+            out[here].fill(0)
         for part in row_parts(y):
-            shape = (1, part.stop - part.start, *y.shape[2:])
-            count = shape[1] * shape[2] * shape[3]
-            free = scratch(0, count, np.dtype(bool)).reshape(shape)
-            free.fill(True)
-            chosen, masks = scratch(1, count, np.dtype(bool)), scratch(2, count, bits)
-            for to, into in taps(x.shape[1:3], y.shape[1:3], slide, part):
-                here = free[:, to[1].start - part.start : to[1].stop - part.start, to[2]]
-                found = chosen[: here.size].reshape(here.shape)
-                np.equal(source[into], maxima[to], out=found)
-                np.logical_and(found, here, out=found)
-                np.logical_xor(here, found, out=here)
-                mask = masks[: here.size].reshape(here.shape)
-                mask[...] = np.negative(found.view(np.int8), out=found.view(np.int8))
-                if apart:
-                    np.bitwise_and(cotangent[to], mask, out=target[into].view(bits))
-                else:
-                    np.bitwise_and(cotangent[to], mask, out=mask)
-                    np.add(target[into], mask.view(x.dtype), out=target[into])
+            work(x[here], y[here], g[here], out[here], slide, part)
 
     each_image(one, y)
+
+
+def _maximum_grad(source, maxima, g, target, slide, part):
+    """Add some rows of an image's cotangents to `target`, place by place of the window."""
+    bits = np.dtype(f"i{source.itemsize}")
+    cotangent, shape = g.view(bits), (1, part.stop - part.start, *maxima.shape[2:])
+    count = shape[1] * shape[2] * shape[3]
+    free = scratch(0, count, np.dtype(bool)).reshape(shape)
+    free.fill(True)
+    chosen, masks = scratch(1, count, np.dtype(bool)), scratch(2, count, bits)
+    for to, into in taps(source.shape[1:3], maxima.shape[1:3], slide, part):
+        here = free[:, to[1].start - part.start : to[1].stop - part.start, to[2]]
+        found = chosen[: here.size].reshape(here.shape)
+        np.equal(source[into], maxima[to], out=found)
+        np.logical_and(found, here, out=found)
+        np.logical_xor(here, found, out=here)
+        mask = masks[: here.size].reshape(here.shape)
+        mask[...] = np.negative(found.view(np.int8), out=found.view(np.int8))
+        np.bitwise_and(cotangent[to], mask, out=mask)
+        np.add(target[into], mask.view(source.dtype), out=target[into])
+
+
+def _tiling_grad(source, maxima, g, target, slide, part):
+    """The same where windows lie side by side: whole rows at once, for rows are long, and so are NumPy's loops.
+
+    Maxima and cotangents are spread over the width of their windows; which element is the first is found by shifts.
+    """
+    (kh, kw), bits, c = slide.kernel, np.dtype(f"i{source.itemsize}"), source.shape[3]
+    rows, ow = part.stop - part.start, maxima.shape[2]
+    shape, count = (rows, ow * kw, c), rows * ow * kw * c
+    tops = _spread_out(maxima[0, part], kw, scratch(3, count, source.dtype)).reshape(shape)
+    cotangents = _spread_out(g.view(bits)[0, part], kw, scratch(4, count, bits)).reshape(shape)
+    found, taken, shifted = (scratch(number, count, np.dtype(bool)) for number in (0, 1, 5))
+    mask = scratch(2, count, bits)
+    for i, ys in enumerate(_steps(part.start, rows, kh, kh)):
+        np.equal(source[0, ys, : ow * kw], tops, out=found.reshape(shape))
+        if i:
+            np.greater(found, taken, out=found)
+        _keep_first(found, shifted, kw, c)
+        if i < kh - 1:
+            _note_windows(found, taken, kw, c, first=i == 0)
+        mask[...] = np.negative(found.view(np.int8), out=found.view(np.int8))
+        np.bitwise_and(cotangents, mask.reshape(shape), out=target.view(bits)[0, ys, : ow * kw])
+
+
+def _spread_out(x, times, out):
+    """Each column of `x` `[rows, w, c]` `times` times, into the flat `out`."""
+    out.reshape(*x.shape[:2], times, x.shape[2])[...] = x[:, :, None]
+    return out
+
+
+@functools.lru_cache(maxsize=64)
+def _columns(count, kw, c, low, high):
+    """For flat rows of windows `kw` wide: True in the columns low, ..., high - 1 of each."""
+    pattern = np.zeros((kw, c), bool)
+    pattern[low:high] = True
+    mask = np.resize(pattern.reshape(-1), count)
+    mask.flags.writeable = False
+    return mask
+
+
+def _keep_first(found, shifted, kw, c):
+    """Of several that are True in a row of a window, keep the first."""
+    for d in range(1, kw):  # what is d columns before, in the same window, and was not taken back itself
+        mask = _columns(found.size, kw, c, d, d + 1)
+        shifted[: d * c] = False
+        np.copyto(shifted[d * c :], found[: -d * c])
+        for nearer in range(1, d):
+            np.logical_or(shifted[d * c :], found[(d - nearer) * c : -nearer * c], out=shifted[d * c :])
+        np.logical_and(shifted, mask, out=shifted)
+        np.greater(found, shifted, out=found)
+
+
+def _note_windows(found, taken, kw, c, first):
+    """Let `taken` be True in every column of the windows that have an element in `found`."""
+    if first:
+        taken[...] = found
+    else:
+        np.logical_or(taken, found, out=taken)
+    for d in range(1, kw):
+        size = found.size - d * c
+        after, before = _columns(found.size, kw, c, d, kw)[d * c :], _columns(found.size, kw, c, 0, kw - d)[:size]
+        np.logical_or(taken[d * c :], np.logical_and(found[:size], after), out=taken[d * c :])
+        np.logical_or(taken[:size], np.logical_and(found[d * c :], before), out=taken[:size])
 
 
 def mean(x, y, slide):

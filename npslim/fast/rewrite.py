@@ -6,15 +6,17 @@ that others may hold (feeds, constants, variables' values) are never written to.
 before: plan.py   next: session.py
 """
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from npslim.fast import kernels
 from npslim.fast.arena import LARGE, Arenas
 from npslim.fast.kernels import Placed, lend
 from npslim.fast.loops import FUNCTIONS, Loop, parts_of
-from npslim.fast.update import UPDATES, blocked
+from npslim.fast.update import UPDATES, blocked, joined
 from npslim.plan import KERNELS, Step, kept, plain, set_lifetimes, shape_only_slots, stand_in
 from npslim.spec import is_full
 
@@ -123,7 +125,7 @@ def _giving(values):
 
 def _folded(step, known):
     """The outputs of a step whose inputs are known, small arrays that cannot be written to; else None."""
-    if not pure(step) or not step.outputs or not all(_is_small(t.spec) for t in step.node.outputs):
+    if not pure(step) or not step.outputs:
         return None
     lent = set(shape_only_slots(step))
     inputs = []
@@ -134,6 +136,8 @@ def _folded(step, known):
             inputs.append(stand_in(np.broadcast_to(np.zeros((), tensor.spec.dtype), tensor.spec.shape)))
         else:
             return None
+    if not all(_is_small(t.spec) for t in step.node.outputs):
+        return None
     try:
         with np.errstate(all="ignore"):
             result = step.kernel(*inputs)
@@ -143,7 +147,7 @@ def _folded(step, known):
 
 
 def _is_small(spec):
-    return is_full(spec.shape) and int(np.prod(spec.shape)) * max(spec.dtype.itemsize, 1) <= LARGE
+    return is_full(spec.shape) and math.prod(spec.shape) * max(spec.dtype.itemsize, 1) <= LARGE
 
 
 def _frozen(value):
@@ -186,6 +190,38 @@ def _key(step):
 # ---- fewer passes over memory
 
 
+def join_relu_and_pool(draft):
+    """The gradient of a relu behind that of maximum pooling: the cotangent is cut before it is spread."""
+    readers, keep, made = draft.readers(), draft.keep, {}
+    gone = set()
+    for step in draft.plan.steps:
+        grad = made.get(step.inputs[0]) if step.node.op.name == "relu_grad" and not step.rewritten else None
+        if grad is not None and grad.node.op.name == "max_pool2d_grad" and not grad.rewritten:
+            y, g = grad.inputs
+            alone = len(readers[step.inputs[0]]) == 1 and step.inputs[0] not in keep
+            pooled = [other for other in readers[y] if _pools_alike(other, grad, y)]
+            if alone and pooled and step.inputs[1] == y and step.node.outputs[0].spec.dtype.char in "fd":
+                gone.add(id(grad))
+                _pool_and_relu(draft, step, grad, (y, g, pooled[0].outputs[0]))
+        made.update(dict.fromkeys(step.outputs, step))
+    draft.plan.steps[:] = [step for step in draft.plan.steps if id(step) not in gone]
+
+
+def _pools_alike(step, grad, y):
+    return step.node.op.name == "max_pool2d" and step.inputs == (y,) and step.node.attrs == grad.node.attrs
+
+
+def _pool_and_relu(draft, step, grad, inputs):
+    cut, spread = step.kernel, grad.kernel
+
+    def plain(y, g):
+        return cut(spread(y, g), y)
+
+    placed = Placed(step, inputs, kernels.relu_max_pool2d_grad, grad.node.attrs, plain)
+    step.inputs, step.kernel, step.rewritten = inputs, placed.kernel(None), True
+    draft.loops[step.outputs[0]] = placed
+
+
 def fuse_elementwise(draft):
     """Elementwise steps become loops over blocks; one that feeds a single other is joined to it."""
     readers, keep = draft.readers(), draft.keep
@@ -202,8 +238,9 @@ def fuse_elementwise(draft):
                 loop = made.followed_by(loop)
                 break
         loops[step.outputs[0]] = loop
-    draft.loops = {slot: loop for slot, loop in loops.items() if id(loop.step) not in gone}
-    for loop in draft.loops.values():
+    loops = {slot: loop for slot, loop in loops.items() if id(loop.step) not in gone}
+    draft.loops.update(loops)
+    for loop in loops.values():
         loop.step.kernel, loop.step.inputs, loop.step.rewritten = loop.kernel(None), loop.inputs, True
     draft.plan.steps[:] = [step for step in draft.plan.steps if id(step) not in gone]
 
@@ -222,11 +259,50 @@ def place_kernels(draft):
             draft.loops[step.outputs[0]] = placed
 
 
+def join_updates(draft):
+    """A gradient that is a product and read by an update alone is not formed: the update takes its factors."""
+    readers, keep, made, gone = draft.readers(), draft.keep, {}, set()
+    for step in draft.plan.steps:
+        name = step.node.op.name
+        grad = made.get(step.inputs[-1]) if name in UPDATES else None
+        if grad is not None and len(readers[grad.outputs[0]]) == 1 and grad.outputs[0] not in keep:
+            factors = _factors(grad)
+            if factors is not None:
+                gone.add(id(grad))
+                block_update, cells = UPDATES[name]
+                step.kernel = _with_attributes(joined(block_update, step.node.op.kernel, cells), step.node.attrs)
+                step.inputs, step.rewritten = (*step.inputs[:-1], *factors), True
+        made.update(dict.fromkeys(step.outputs, step))
+    draft.plan.steps[:] = [step for step in draft.plan.steps if id(step) not in gone]
+
+
+def _factors(grad):
+    """The slots of x and g if the step gives x^T g and that is larger than both, else None."""
+    node = grad.node
+    if grad.rewritten or node.op.name not in ("matmul", "conv2d_backprop_filter"):
+        return None
+    if node.outputs[0].spec.dtype.char not in "fd":
+        return None
+    x, g, product = (t.spec.shape for t in (node.inputs[0], node.inputs[-1], node.outputs[0]))
+    if node.op.name == "matmul":
+        right = node.attrs["transpose_a"] and not node.attrs["transpose_b"] and x is not None and len(x) == 2
+    else:
+        right = kernels.is_dense(x, product, node.attrs)
+    if not right or product is None or None in (*product, *x[1:], *g[1:]):
+        return None
+    images = x[0] or USUAL_BATCH
+    small = images * (np.prod(x[1:]) + np.prod(g[1:])) < np.prod(product)
+    return (grad.inputs[0], grad.inputs[-1]) if small and np.prod(product) >= SMALLEST_PRODUCT else None
+
+
+USUAL_BATCH, SMALLEST_PRODUCT = 128, 1 << 14
+
+
 def block_updates(draft):
     """Optimizers' updates go block by block, in place."""
     for step in draft.plan.steps:
         name = step.node.op.name
-        if name in UPDATES:
+        if name in UPDATES and not step.rewritten:
             block_update, cells = UPDATES[name]
             step.kernel = _with_attributes(blocked(block_update, step.node.op.kernel, cells), step.node.attrs)
 
@@ -406,6 +482,9 @@ def give_back(arena, *arrays):
 
 give_back.label = "gives back"
 
-PASSES = [forward_identities, fold_constants, merge_equal, fuse_elementwise, place_kernels, block_updates]
+PASSES = [
+    forward_identities, fold_constants, merge_equal, join_relu_and_pool, join_updates, fuse_elementwise,
+    place_kernels, block_updates,
+]  # fmt: skip
 
 KERNELS.setdefault("fast", plain)

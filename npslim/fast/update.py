@@ -11,10 +11,13 @@ from contextlib import ExitStack
 import numpy as np
 
 from npslim.fast.arena import scratch
+from npslim.fast.blas import product
 from npslim.fast.tiles import stretches
 from npslim.fast.workers import each
 
 BLOCK = 1 << 15  # elements: 128 KB of float32
+SMALL = 1 << 12  # elements: below, the plain kernel is as quick
+PRODUCT, THIN = (1 << 19, 1 << 18), 32  # elements of a gradient's part, and of one of fewer terms than THIN
 
 
 def writable(cell):
@@ -32,6 +35,8 @@ def blocked(block_update, kernel, cells):
 
     def update(*inputs, **attrs):
         states, numbers, grad = inputs[:cells], inputs[cells:-1], inputs[-1]
+        if np.size(grad) < SMALL:
+            return kernel(*inputs, **attrs)
         with ExitStack() as locks:
             for cell in states:
                 locks.enter_context(cell.lock)
@@ -45,6 +50,83 @@ def blocked(block_update, kernel, cells):
 
     update.label = "blocked"
     return update
+
+
+def joined(block_update, kernel, cells):
+    """The same for a gradient that is a product: `update(*cells, *numbers, x, g, **attrs)` with x^T g for the gradient.
+
+    Some rows of the product at a time, so that nobody needs memory for all of it.
+    """
+
+    def update(*inputs, **attrs):
+        states, numbers, (x, g) = inputs[:cells], inputs[cells:-2], inputs[-2:]
+        x, g = x.reshape(len(x), -1), g.reshape(len(g), -1)
+        with ExitStack() as locks:
+            for cell in states:
+                locks.enter_context(cell.lock)
+            value = states[0].initialized()
+            if not all(_alike(cell.initialized(), value) for cell in states) or not _fit(value, x, g):
+                return kernel(*states, *numbers, (x.T @ g).reshape(value.shape), **attrs)
+            del value  # or it would count as held
+            outs = [writable(cell) for cell in states]
+            _by_rows(block_update, outs, [cell.value for cell in states], numbers, x, g, attrs)
+            for cell, out in zip(states, outs, strict=True):
+                cell.value = out
+            return outs[0]
+
+    update.label = "joined with its gradient"
+    return update
+
+
+def _fit(value, x, g):
+    return value.dtype == x.dtype == g.dtype and value.size == x.shape[1] * g.shape[1] and x.flags.c_contiguous
+
+
+def _by_rows(block_update, outs, values, numbers, x, g, attrs):
+    width = g.shape[1]
+    outs, values = [a.reshape(-1, width) for a in outs], [a.reshape(-1, width) for a in values]
+    g = np.ascontiguousarray(g)
+    update = JOINED.get(block_update, _with_gradient(block_update))
+    step = max(1, PRODUCT[len(x) < THIN] // width)
+    parts = [slice(start, start + step) for start in range(0, len(outs[0]), step)]
+    each(
+        lambda part: update([a[part] for a in outs], [a[part] for a in values], *numbers, x[:, part].T, g, **attrs),
+        parts,
+    )
+
+
+def _with_gradient(block_update):
+    """An update of rows for which their part of the gradient is computed, and forgotten."""
+
+    def update(outs, values, *numbers_x_g, **attrs):
+        *numbers, x, g = numbers_x_g
+        grad = scratch(2, outs[0].size, outs[0].dtype)
+        product(x, g, grad.reshape(outs[0].shape))
+        outs, values = [a.reshape(-1) for a in outs], [a.reshape(-1) for a in values]
+        block_update(outs, values, *numbers, grad, **attrs)
+
+    return update
+
+
+def _descent_by_product(outs, values, alpha, x, g):
+    """var -= alpha * x g, all of it by BLAS."""
+    if outs[0].ctypes.data != values[0].ctypes.data:
+        outs[0][...] = values[0]
+    product(x, g, outs[0], add=1, times=-float(alpha))
+
+
+def _momentum_by_product(outs, values, lr, factor, x, g, *, use_nesterov=False):
+    """accum = momentum * accum + x g by BLAS, then the step."""
+    if use_nesterov:
+        return _with_gradient(momentum)(outs, values, lr, factor, x, g, use_nesterov=True)
+    var, accum = outs
+    if accum.ctypes.data != values[1].ctypes.data:
+        accum[...] = values[1]
+    product(x, g, accum, add=float(factor))
+    var, accum, value = var.reshape(-1), accum.reshape(-1), values[0].reshape(-1)
+    for start in range(0, var.size, BLOCK):
+        part = slice(start, start + BLOCK)
+        gradient_descent([var[part]], [value[part]], lr, accum[part])
 
 
 def _alike(value, grad):
@@ -111,6 +193,7 @@ def adam(outs, values, beta1_power, beta2_power, lr, beta1, beta2, epsilon, grad
     np.subtract(old, step, out=var)
 
 
+JOINED = {gradient_descent: _descent_by_product, momentum: _momentum_by_product}
 UPDATES = {
     "apply_gradient_descent": (gradient_descent, 1),
     "apply_momentum": (momentum, 2),

@@ -17,12 +17,12 @@ from npslim.ops.conv import (
     depthwise_conv2d_native_backprop_input,
 )
 from npslim.ops.linear import matmul
-from npslim.ops.normalize import fused_batch_norm, fused_batch_norm_grad
+from npslim.ops.normalize import bias_add_grad, fused_batch_norm, fused_batch_norm_grad
 from npslim.ops.pool import avg_pool2d, avg_pool2d_grad, max_pool2d, max_pool2d_grad
 
 FAMILY = (conv2d, conv2d_backprop_input, conv2d_backprop_filter)
 DEPTHWISE = (depthwise_conv2d_native, depthwise_conv2d_native_backprop_input)
-SUMS = {op.name: op for op in (*FAMILY, *DEPTHWISE, matmul, avg_pool2d, avg_pool2d_grad)}
+SUMS = {op.name: op for op in (*FAMILY, *DEPTHWISE, matmul, avg_pool2d, avg_pool2d_grad, bias_add_grad)}
 EXACT = {op.name: op for op in (max_pool2d, max_pool2d_grad)}
 NORMS = {op.name: op for op in (fused_batch_norm, fused_batch_norm_grad)}
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import npslim as slim
-from npslim.fast import kernels
+from npslim.fast import kernels, rewrite, update
 from npslim.optimizers import AdamOptimizer, GradientDescentOptimizer, MomentumOptimizer
 from npslim.variables import Variable
 
@@ -30,8 +30,9 @@ def fresh_graph():
 
 @pytest.fixture
 def plain_kernels(monkeypatch):
-    """No kernels but the plain ones, in loops and in buffers."""
+    """No kernels but the plain ones, in loops and in buffers, and every gradient formed."""
     monkeypatch.setattr(kernels, "FAST", {"matmul": kernels.matmul})
+    monkeypatch.setattr(rewrite, "PASSES", [one for one in rewrite.PASSES if one is not rewrite.join_updates])
 
 
 def mlp(images):
@@ -109,6 +110,28 @@ def test_training_with_fast_kernels_comes_near(net, batch):
         assert np.linalg.norm(value - fast[name]) <= 1e-5 * np.linalg.norm(value) + 1e-6, name
 
 
+@pytest.mark.parametrize("batch", [16, None])
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_gradients_that_are_not_formed_update_as_those_that_are(optimizer, batch, monkeypatch):
+    """In the mlp, where nobody else reads them; a block of the product is a few rows here."""
+    monkeypatch.setattr(update, "PRODUCT", (3000, 3000))
+    train_op, feeds = training("mlp", optimizer, batch)
+    assert "joined with its gradient" in slim.Session().explain(train_op, feeds)
+    plain_losses, plain = steps("plain", train_op, feeds, times=3)
+    losses, fast = steps("fast", train_op, feeds, times=3)
+    np.testing.assert_allclose(losses, plain_losses, rtol=1e-5)
+    assert len(set(losses)) == 3
+    for name, value in plain.items():
+        np.testing.assert_allclose(value, fast[name], rtol=1e-3, atol=2e-5, err_msg=name)
+
+
+def test_a_gradient_that_is_read_is_formed():
+    train_op, feeds = training("mlp", "momentum")
+    gradients = [t for t in slim.get_default_graph().get_operations() if t.type == "MatMul" and "_grad" in t.name]
+    plan = slim.Session().explain([train_op, *[node.outputs[0] for node in gradients]], feeds)
+    assert "joined" not in plan
+
+
 @pytest.mark.parametrize("net", NETS)
 def test_every_tensor_can_be_fetched(net, plain_kernels):
     train_op, feeds = training(net, "momentum")
@@ -135,15 +158,15 @@ def test_every_tensor_can_be_fetched(net, plain_kernels):
 def test_a_value_read_before_an_assignment_keeps_its_bits():
     v = Variable(np.ones((300, 300), np.float32))
     view = slim.reshape(slim.convert_to_tensor(v), [90000])
-    update = GradientDescentOptimizer(1.0).apply_gradients([(np.full((300, 300), 2, np.float32), v)])
-    with slim.control_dependencies([update]):
+    step = GradientDescentOptimizer(1.0).apply_gradients([(np.full((300, 300), 2, np.float32), v)])
+    with slim.control_dependencies([step]):
         late = slim.identity(view)
     session = slim.Session(kernels="fast")
     session.run(slim.global_variables_initializer())
     first = session.run(v)
     before, after = session.run([late, v])
     assert (before == 1).all() and (after == -1).all() and (first == 1).all()
-    session.run(update)
+    session.run(step)
     assert (after == -1).all() and (session.run(v) == -3).all()
 
 
@@ -198,7 +221,7 @@ def test_the_gradient_of_relu_lets_nothing_through_where_it_is_zero():
 def test_runs_at_the_same_time_read_whole_values():
     v = Variable(np.zeros(400_000, np.float32))
     read = slim.identity(slim.convert_to_tensor(v)) + 0.0
-    update = GradientDescentOptimizer(1.0).apply_gradients([(np.full(400_000, -1, np.float32), v)])
+    step = GradientDescentOptimizer(1.0).apply_gradients([(np.full(400_000, -1, np.float32), v)])
     session = slim.Session(kernels="fast")
     session.run(slim.global_variables_initializer())
     torn, over = [], threading.Event()
@@ -212,7 +235,7 @@ def test_runs_at_the_same_time_read_whole_values():
     for watcher in watchers:
         watcher.start()
     for _ in range(150):
-        session.run(update)
+        session.run(step)
     over.set()
     for watcher in watchers:
         watcher.join()
