@@ -295,6 +295,7 @@ from npslim.optimizers import (
     ProximalGradientDescentOptimizer,
     RMSPropOptimizer,
 )
+from npslim.profiler import profile
 from npslim.rnn import bidirectional_dynamic_rnn, dynamic_rnn, static_bidirectional_rnn, static_rnn
 from npslim.schedules import (
     cosine_decay,
@@ -399,7 +400,7 @@ __all__ = [
     "multiply", "name_scope", "natural_exp_decay", "negative", "nets", "no_op", "noisy_linear_cosine_decay",
     "not_equal", "one_hot", "one_hot_encoding", "ones", "ones_initializer", "ones_like", "op", "optimize_loss",
     "orthogonal_initializer", "pad", "parallel_reader", "piecewise_constant", "placeholder",
-    "placeholder_with_default", "poincare_normalize", "polynomial_decay", "pool", "pow", "prefetch_queue",
+    "placeholder_with_default", "poincare_normalize", "polynomial_decay", "pool", "pow", "prefetch_queue", "profile",
     "preprocessing", "py_func", "queues", "random_normal", "random_normal_initializer", "random_shuffle",
     "random_uniform",
     "random_uniform_initializer", "range", "rank", "reciprocal", "recompute_grad", "reduce_all", "reduce_any",

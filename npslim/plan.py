@@ -15,6 +15,7 @@ import numpy as np
 from npslim.backend import array_module, to_device, to_host, together
 from npslim.dtypes import as_dtype
 from npslim.errors import InvalidArgumentError
+from npslim.flops import node_flops, show_count
 from npslim.graph import needed
 from npslim.shown import Shown
 from npslim.spec import show_shape
@@ -32,6 +33,24 @@ class Step:
     fade: tuple = ()  # slots whose value only lends its shape from here on
     drop: tuple = ()  # slots that no later step reads
     rewritten: bool = False  # its kernel and inputs are no longer those of the node's op
+    group: tuple = ()  # the nodes that a rewritten step computes, in order
+    cells: tuple = ()  # slots of the state that it may give another value
+
+    @property
+    def nodes(self):
+        """The nodes that the step computes."""
+        return self.group or (() if self.rewritten else (self.node,))
+
+    @property
+    def flops(self):
+        """Floating-point operations, by what is known of the shapes; None where that is not enough."""
+        total = 0
+        for node in self.nodes:
+            count = node_flops(node)
+            if count is None:
+                return None
+            total += count
+        return total
 
 
 @dataclass(slots=True)
@@ -43,19 +62,30 @@ class Plan(Shown):
     size: int
 
     def describe(self):
-        """One line a step: index, name, op, output, inputs, what is faded and dropped after it."""
+        """The sums; one line a step: index, name, op, output, operations, kernel, what it fuses, fades and drops."""
         names = {slot: tensor.name for tensor, slot in reversed(self.slots.items())}
-        lines = [f"{'':5s}  {'name':40s} {'op':20s} {'output':24s} kernel"]
+        lines = [f"{'':5s}  {'name':40s} {'op':20s} {'output':24s} {'FLOPs':>7s}  kernel ({self._sums()})"]
         for step in self.steps:
             node = step.node
             outputs = " ".join(f"{as_dtype(t.spec.dtype).name} {show_shape(t.spec.shape)}" for t in node.outputs) or "-"
             kernel = getattr(step.kernel, "label", "plain")
-            line = f"{node.index:5d}  {node.name:40s} {node.type:20s} {outputs:24s} {kernel}"
+            count = show_count(step.flops) if step.nodes else "-"
+            line = f"{node.index:5d}  {node.name:40s} {node.type:20s} {outputs:24s} {count:>7s}  {kernel}"
+            if len(step.group) > 1:
+                line += "  fuses " + ", ".join(node.name for node in step.group)
             for word, slots in (("fades", step.fade), ("drops", step.drop)):
                 if slots:
-                    line += f"  {word} " + ", ".join(names[slot] for slot in slots)
+                    line += f"  {word} " + ", ".join(names.get(slot, "an arena") for slot in slots)
             lines.append(line)
         return "\n".join(lines)
+
+    def _sums(self):
+        """How many steps and operations."""
+        counts = [step.flops for step in self.steps]
+        unknown = sum(count is None for count in counts)
+        total = show_count(sum(count or 0 for count in counts))
+        text = f"{len(self.steps)} steps, {total} FLOPs"
+        return text + (f", and those of {unknown} steps of unknown shapes" if unknown else "")
 
 
 def make_plan(fetches, fed=(), kernels="plain", device="cpu"):
@@ -70,7 +100,8 @@ def make_plan(fetches, fed=(), kernels="plain", device="cpu"):
     steps = []
     for node in nodes:
         inputs, outputs = tuple(slots[t] for t in node.inputs), tuple(slots[t] for t in node.outputs)
-        steps.append(Step(node, bind(node, kernels, device), inputs, outputs, node.op.context))
+        cells = tuple(slot for i, slot in enumerate(inputs) if node.op.parameter(i) in node.op.refs)
+        steps.append(Step(node, bind(node, kernels, device), inputs, outputs, node.op.context, cells=cells))
     plan = Plan(steps, slots, len(slots))
     if device == "cpu" and kernels in REWRITES:
         REWRITES[kernels](plan, fetches, fed)

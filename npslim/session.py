@@ -5,7 +5,11 @@ So several threads may run one session at once. The session knows no op by name;
 before: plan.py   next: autograd/reverse.py
 """
 
+<<<<<<< HEAD
 import contextlib
+=======
+import math
+>>>>>>> 5d828d2 (profile() and explain() show where time, memory and operations go; a run without memory says so and changes no variable)
 import os
 import threading
 import zlib
@@ -25,6 +29,7 @@ from npslim.errors import (
     InvalidArgumentError,
     NotFoundError,
     OpError,
+    ResourceExhaustedError,
     ShapeError,
     range_of,
 )
@@ -33,7 +38,8 @@ from npslim.fast.workers import available, sharing
 from npslim.graph import IndexedSlices, Node, Tensor, get_default_graph, sessions
 from npslim.op import as_array, is_state, read_of
 from npslim.plan import REWRITES, check_kernels, make_plan, stand_in
-from npslim.spec import compatible, show_shape
+from npslim.profiler import watched, watching
+from npslim.spec import compatible, is_full, show_shape
 
 REWRITES["fast"] = rewrite
 _NOTED = "npslim: noted"  # on an error: it already says which node it came from
@@ -121,7 +127,11 @@ class Run:
     queue: the one that it took elements from, if any.
     """
 
+<<<<<<< HEAD
     __slots__ = ("session", "store", "ticket", "origins", "waited", "queue", "_held")
+=======
+    __slots__ = ("session", "store", "ticket", "_held", "_assigned")
+>>>>>>> 5d828d2 (profile() and explain() show where time, memory and operations go; a run without memory says so and changes no variable)
 
     def __init__(self, session):
         self.session = session
@@ -130,6 +140,19 @@ class Run:
         self.origins = []
         self.waited, self.queue = 0.0, None
         self._held = []
+        self._assigned = []
+
+    def assigned(self, before):
+        """Note what a step has put into cells; `before`: [(cell, its value then)]."""
+        self._assigned += [(cell, old, cell.value) for cell, old in before if cell.value is not old]
+
+    def undo(self):
+        """Give cells back what they held before the run, unless another run has given them a value since."""
+        while self._assigned:
+            cell, old, new = self._assigned.pop()
+            with cell.lock:
+                if cell.value is new:
+                    cell.value = old
 
     def hold(self, tickets, number, *origins):
         """Note that this run works on the element `number` of a queue, and where that is from."""
@@ -172,7 +195,12 @@ def _perform(steps, values, slots, run):
     try:
         for step in steps:
             inputs = [values[slot] for slot in step.inputs]
-            result = step.kernel(*inputs, **_context(step, run)) if step.context else step.kernel(*inputs)
+            before = _held(values, step.cells) if step.cells else ()
+            kernel = watched(step, step.kernel) if watching else step.kernel
+            result = kernel(*inputs, **_context(step, run)) if step.context else kernel(*inputs)
+            if before:
+                run.assigned(before)
+                before = None  # or an array would count as held
             outputs = step.outputs
             if len(outputs) == 1:
                 values[outputs[0]] = result[0] if type(result) is tuple else result
@@ -186,9 +214,19 @@ def _perform(steps, values, slots, run):
                 inputs = result = value = None
                 for slot in step.drop:
                     values[slot] = None
+    except MemoryError as error:
+        run.undo()
+        if isinstance(error, ResourceExhaustedError):
+            raise
+        raise _exhausted(error, step.node, [values[slot] for slot in step.inputs]) from error
     except Exception as error:
         _explain(error, step.node, {t: values[slots[t]] for t in step.node.inputs if t in slots}, run)
         raise
+
+
+def _held(values, slots):
+    """[(cell, its value)] of the cells in these slots."""
+    return [(values[slot], values[slot].value) for slot in slots if type(values[slot]) is Cell]
 
 
 def _context(step, run):
@@ -198,8 +236,31 @@ def _context(step, run):
     return {name: given[name] for name in step.context}
 
 
+<<<<<<< HEAD
 def _explain(error, node, inputs, run):
     """Note on `error` which node it came from, the user's line, what went in, and the records that it is about."""
+=======
+def _exhausted(error, node, inputs):
+    """The error that says what there was no memory for: the array that NumPy names, or else the node's output."""
+    spec = node.outputs[0].spec if node.outputs else None
+    shape, dtype = getattr(error, "shape", None), getattr(error, "dtype", None)
+    if shape is None and spec is not None and is_full(spec.shape):
+        shape, dtype = spec.shape, spec.dtype
+    wanted = "more memory than there is"
+    if shape is not None and dtype is not None:
+        nbytes = math.prod(shape) * dtype.itemsize
+        wanted = f"{as_dtype(dtype).name} {show_shape(shape)}, {nbytes:,} bytes"
+    given = ", ".join(_seen(t, x) for t, x in zip(node.inputs, inputs, strict=False))
+    return ResourceExhaustedError(
+        f"{node.op.name}: out of memory in node {node.name} ({node.type}), inputs {given or '-'}.",
+        op=node, expected="room for what the node needs", got=wanted, made_at=node.made_at,
+        hint="no variable has changed; a smaller batch needs less",
+    )  # fmt: skip
+
+
+def _explain(error, node, inputs):
+    """Note on `error` which node it came from, the user's line, and what went in."""
+>>>>>>> 5d828d2 (profile() and explain() show where time, memory and operations go; a run without memory says so and changes no variable)
     if error.__dict__.get(_NOTED):
         return
     error.__dict__[_NOTED] = True
@@ -357,8 +418,9 @@ class Session:
         return self._plans[key]
 
     def explain(self, fetches, feed_dict=None):
-        """The plan of `run(fetches, feed_dict)` as text, one line a step. Nothing is run; the feeds' values are not
-        used.
+        """The plan of `run(fetches, feed_dict)` as text, one line a step: its output, floating-point operations and
+        kernel, with the algorithm and where the result is put; which nodes it fuses; which values are faded to their
+        shape or dropped after it. Nothing is run; the feeds' values are not used.
         """
         leaves = []
         self._flatten(fetches, leaves)

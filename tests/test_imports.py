@@ -18,7 +18,7 @@ TABLE = """
 0  errors log crc32c wire then proto sstable array_reader then backend dtypes spec _io then hdf5 tf_checkpoint
 1  foreign_hdf5 torch_files tfjs_files then checkpoint_files then array_files
 1  shown then graph then op | scopes
-2  ops then plan then fast
+2  ops then flops then plan profiler then fast
 3  session | autograd then autograd.check
 4  image variables partitioners initializers regularizers moving_averages schedules hparams functional lookup
 5  layers losses metrics optimizers tf_summary summaries events queues data resume checkpoint graph_def

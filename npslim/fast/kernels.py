@@ -57,8 +57,19 @@ class Placed:
             result = fast(arena, *inputs, **attrs)
             return plain(*inputs[:given]) if result is None else result
 
-        placed.label = f"fast {fast.__name__}"
+        placed.label = f"fast {fast.__name__}{self.algorithm()}"
         return placed
+
+    def algorithm(self):
+        """How a convolution is computed, as far as the shapes are known: " by windows"."""
+        specs = [t.spec.shape for t in self.step.node.inputs]
+        if self.fast not in _CONVOLUTIONS or any(shape is None or None in shape[1:] for shape in specs):
+            return ""
+        x, w = specs[0], specs[1] if self.fast is not conv2d_backprop_filter else self.step.node.outputs[0].spec.shape
+        if w is None or None in w:
+            return ""
+        conv = _Convolution((x[0] or 1, *x[1:]), w, self.attrs, self.fast is conv2d_backprop_filter)
+        return ", dilated" if conv.dilated else f" by {conv.algorithm}"
 
 
 def matmul(arena, a, b, *, transpose_a=False, transpose_b=False):
@@ -348,6 +359,7 @@ def _take(arena, shape, dtype):
     return arena.take(shape, dtype, math.prod(shape))
 
 
+_CONVOLUTIONS = (conv2d, conv2d_backprop_input, conv2d_backprop_filter)
 FAST = {
     kernel.__name__: kernel
     for kernel in (

@@ -145,7 +145,7 @@ class Loop:
 
         chosen = loop_taking if take else loop
         chosen.label = "loop " + "+".join(function.__name__ for function, _ in parts)
-        chosen.label += "" if place is None else ", in place"
+        chosen.label += ", in place" if place is not None else ", into a buffer" if take else ""
         return chosen
 
     def _number(self, operand):

@@ -16,7 +16,7 @@ from npslim.fast import kernels
 from npslim.fast.arena import LARGE, Arenas
 from npslim.fast.kernels import Placed, lend
 from npslim.fast.loops import FUNCTIONS, Loop, parts_of
-from npslim.fast.update import UPDATES, blocked, joined
+from npslim.fast.update import UPDATES, blocked, joined, new, reserving
 from npslim.plan import KERNELS, Step, kept, plain, set_lifetimes, shape_only_slots, stand_in
 from npslim.spec import is_full
 
@@ -219,6 +219,7 @@ def _pool_and_relu(draft, step, grad, inputs):
 
     placed = Placed(step, inputs, kernels.relu_max_pool2d_grad, grad.node.attrs, plain)
     step.inputs, step.kernel, step.rewritten = inputs, placed.kernel(None), True
+    step.group = (grad.node, step.node)
     draft.loops[step.outputs[0]] = placed
 
 
@@ -242,6 +243,7 @@ def fuse_elementwise(draft):
     draft.loops.update(loops)
     for loop in loops.values():
         loop.step.kernel, loop.step.inputs, loop.step.rewritten = loop.kernel(None), loop.inputs, True
+        loop.step.group = tuple(node for *_, node in loop.plain)
     draft.plan.steps[:] = [step for step in draft.plan.steps if id(step) not in gone]
 
 
@@ -269,9 +271,8 @@ def join_updates(draft):
             factors = _factors(grad)
             if factors is not None:
                 gone.add(id(grad))
-                block_update, cells = UPDATES[name]
-                step.kernel = _with_attributes(joined(block_update, step.node.op.kernel, cells), step.node.attrs)
                 step.inputs, step.rewritten = (*step.inputs[:-1], *factors), True
+                step.group = (grad.node, step.node)
         made.update(dict.fromkeys(step.outputs, step))
     draft.plan.steps[:] = [step for step in draft.plan.steps if id(step) not in gone]
 
@@ -299,12 +300,25 @@ USUAL_BATCH, SMALLEST_PRODUCT = 128, 1 << 14
 
 
 def block_updates(draft):
-    """Optimizers' updates go block by block, in place."""
-    for step in draft.plan.steps:
-        name = step.node.op.name
-        if name in UPDATES and not step.rewritten:
-            block_update, cells = UPDATES[name]
-            step.kernel = _with_attributes(blocked(block_update, step.node.op.kernel, cells), step.node.attrs)
+    """Optimizers' updates go block by block, in place if nothing that needs much memory comes after them.
+
+    For a run that finds no memory leaves all variables as they were, and what was written over is lost.
+    """
+    last = True
+    steps = draft.plan.steps
+    for step in reversed(steps):
+        if step.node.op.name in UPDATES:
+            block_update, cells = UPDATES[step.node.op.name]
+            build = joined if step.rewritten else blocked
+            kernel = build(block_update, step.node.op.kernel, cells, *(() if last else (new,)))
+            step.kernel = _with_attributes(kernel, step.node.attrs)
+            step.cells = () if last else step.cells
+        else:
+            last = last and all(_is_small(t.spec) for t in step.node.outputs)
+    found = [i for i, step in enumerate(steps) if step.node.op.name in UPDATES and not step.cells]
+    if found:
+        reserve = reserving(any(steps[i].rewritten for i in found))
+        steps.insert(found[0], Step(steps[found[0]].node, reserve, (), (), (), rewritten=True))
 
 
 def _with_attributes(kernel, attrs):

@@ -27,9 +27,29 @@ def writable(cell):
     return value if only_here and value.flags.writeable and value.base is None else np.empty_like(value)
 
 
-def blocked(block_update, kernel, cells):
+def new(cell):
+    """A new array for the cell's next value."""
+    return np.empty_like(cell.value)
+
+
+def reserving(products):
+    """What takes the working memory of updates in place, so that none of them fails when another one is done.
+
+    products: True if there are gradients among them that are not formed.
+    """
+
+    def reserve():
+        for number, count in ((0, BLOCK), (1, BLOCK), (2, PRODUCT[0] if products else 1)):
+            scratch(number, count, np.dtype(np.float32))
+
+    reserve.label = "reserves memory"
+    return reserve
+
+
+def blocked(block_update, kernel, cells, writable=writable):
     """A kernel that calls `block_update(outs, values, *numbers, grad, **attrs)` on blocks of the first `cells` inputs.
 
+    writable: what gives the array to write to, `new` if what is there must stay.
     Where arrays are not laid out alike, `kernel` does it.
     """
 
@@ -52,7 +72,7 @@ def blocked(block_update, kernel, cells):
     return update
 
 
-def joined(block_update, kernel, cells):
+def joined(block_update, kernel, cells, writable=writable):
     """The same for a gradient that is a product: `update(*cells, *numbers, x, g, **attrs)` with x^T g for the gradient.
 
     Some rows of the product at a time, so that nobody needs memory for all of it.

@@ -3,6 +3,8 @@
 With the plain convolutions it gives the same bits; the fast ones add up in another order (see `test_kernels.py`).
 """
 
+import subprocess
+import sys
 import threading
 import tracemalloc
 
@@ -10,7 +12,7 @@ import numpy as np
 import pytest
 
 import npslim as slim
-from npslim.fast import kernels, rewrite, update
+from npslim.fast import arena, kernels, rewrite, update
 from npslim.optimizers import AdamOptimizer, GradientDescentOptimizer, MomentumOptimizer
 from npslim.variables import Variable
 
@@ -248,3 +250,101 @@ def test_an_error_names_the_node_and_its_inputs():
     with pytest.raises(ValueError) as caught:
         slim.Session(kernels="fast").run(z, {x: np.zeros((20, 300)), y: np.zeros((30, 300))})
     assert "failed   together (AddV2), made at " in "".join(caught.value.__notes__)
+
+
+# ---- no memory
+
+
+class Failing:
+    """Stands for NumPy where buffers are made; the allocation number `at` fails."""
+
+    def __init__(self, at):
+        self.at, self.count = at, 0
+
+    def empty(self, count, dtype=np.uint8):
+        self.count += 1
+        if self.count == self.at:
+            raise MemoryError(f"allocation {self.at}")
+        return np.empty(count, dtype)
+
+    def __getattr__(self, name):
+        return getattr(np, name)
+
+
+@pytest.mark.parametrize("net, optimizer", [("normalized", "momentum"), ("mlp", "adam"), ("convolutions", "sgd")])
+def test_a_run_that_finds_no_memory_changes_nothing(net, optimizer, monkeypatch):
+    """Wherever it is: the error tells the node, and the session goes on as if nothing had been."""
+    train_op, feeds = training(net, optimizer)
+    variables = {v.op.name: v for v in slim.get_variables()}
+    expected = steps("fast", train_op, feeds, times=2)
+    session = slim.Session()
+    session.run(slim.global_variables_initializer())
+    failed = 0
+    for at in range(1, 60):
+        before = session.run(variables)
+        monkeypatch.setattr(arena, "_scratch", arena._Scratch())
+        monkeypatch.setattr(arena, "np", Failing(at))
+        session._plans.clear()  # with them go the buffers
+        try:
+            session.run(train_op, feeds)
+            break
+        except slim.errors.ResourceExhaustedError as error:
+            failed += 1
+            assert error.op is not None and error.op.name in str(error) and "made at" in str(error)
+        finally:
+            monkeypatch.setattr(arena, "np", np)
+        for name, value in session.run(variables).items():
+            np.testing.assert_array_equal(value, before[name], err_msg=f"{name} after allocation {at}")
+    assert failed > 7
+    session.run(train_op, feeds)
+    for name, value in session.run(variables).items():
+        np.testing.assert_array_equal(value, expected[1][name], err_msg=name)
+
+
+def test_an_update_before_something_large_keeps_what_it_replaces():
+    """Moving averages, too: all variables are what they were when a later node fails."""
+    v = Variable(np.ones((300, 300), np.float32))
+    step = GradientDescentOptimizer(1.0).apply_gradients([(np.full((300, 300), 2, np.float32), v)])
+    with slim.control_dependencies([step]):
+        large = slim.py_func(lambda: np.empty(1 << 60, np.uint8), [], slim.uint8, name="large")
+    session = slim.Session()
+    session.run(slim.global_variables_initializer())
+    with pytest.raises(slim.errors.ResourceExhaustedError) as caught:
+        session.run([step, large])
+    for part in ("large", "1,152,921,504,606,846,976 bytes", "test_rewrite.py", "smaller batch"):
+        assert part in str(caught.value), part
+    assert (session.run(v) == 1).all()
+    session.run(step)
+    assert (session.run(v) == -1).all()
+
+
+LIMITED = """
+import resource, numpy as np, npslim as slim
+x = slim.placeholder("float32", [None, 1000])
+v = slim.Variable(np.ones(3, np.float32))
+step = slim.assign_add(v, [1.0, 1.0, 1.0])
+with slim.control_dependencies([step]):
+    y = slim.matmul(x, x, transpose_b=True, name="too_large")
+session = slim.Session(kernels="KERNELS", threads=1)
+session.run(slim.global_variables_initializer())
+feeds = {x: np.ones((40_000, 1000), np.float32)}
+session.run(y, {x: np.ones((300, 1000), np.float32)})  # v is 2 now
+used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + (1 << 30), resource.RLIM_INFINITY))
+try:
+    session.run([step, y], feeds)
+except slim.errors.ResourceExhaustedError as error:
+    print(error)
+print(session.run(v), session.run(y, {x: np.ones((2, 1000), np.float32)}).tolist())
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the limit of a process's memory is Linux's")
+@pytest.mark.parametrize("kernels", ["fast", "plain", "reference"])
+def test_under_a_limit_of_the_system(kernels):
+    done = subprocess.run(
+        [sys.executable, "-c", LIMITED.replace("KERNELS", kernels)], capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    for part in ("node too_large (MatMul)", "bytes", "float32 [40000, 1000]", "[2. 2. 2.] [[1000.0, 1000.0]"):
+        assert part in done.stdout, (part, done.stdout)
