@@ -5,11 +5,8 @@ So several threads may run one session at once. The session knows no op by name;
 before: plan.py   next: autograd/reverse.py
 """
 
-<<<<<<< HEAD
 import contextlib
-=======
 import math
->>>>>>> 5d828d2 (profile() and explain() show where time, memory and operations go; a run without memory says so and changes no variable)
 import os
 import threading
 import zlib
@@ -127,11 +124,7 @@ class Run:
     queue: the one that it took elements from, if any.
     """
 
-<<<<<<< HEAD
-    __slots__ = ("session", "store", "ticket", "origins", "waited", "queue", "_held")
-=======
-    __slots__ = ("session", "store", "ticket", "_held", "_assigned")
->>>>>>> 5d828d2 (profile() and explain() show where time, memory and operations go; a run without memory says so and changes no variable)
+    __slots__ = ("session", "store", "ticket", "origins", "waited", "queue", "_held", "_assigned")
 
     def __init__(self, session):
         self.session = session
@@ -236,10 +229,6 @@ def _context(step, run):
     return {name: given[name] for name in step.context}
 
 
-<<<<<<< HEAD
-def _explain(error, node, inputs, run):
-    """Note on `error` which node it came from, the user's line, what went in, and the records that it is about."""
-=======
 def _exhausted(error, node, inputs):
     """The error that says what there was no memory for: the array that NumPy names, or else the node's output."""
     spec = node.outputs[0].spec if node.outputs else None
@@ -258,9 +247,8 @@ def _exhausted(error, node, inputs):
     )  # fmt: skip
 
 
-def _explain(error, node, inputs):
-    """Note on `error` which node it came from, the user's line, and what went in."""
->>>>>>> 5d828d2 (profile() and explain() show where time, memory and operations go; a run without memory says so and changes no variable)
+def _explain(error, node, inputs, run):
+    """Note on `error` which node it came from, the user's line, what went in, and the records that it is about."""
     if error.__dict__.get(_NOTED):
         return
     error.__dict__[_NOTED] = True
