@@ -111,9 +111,9 @@ def read_state(folder, name="checkpoint"):
     followed.
     """
     try:
-        with open(os.path.join(folder, name), encoding="utf-8") as file:
-            text = file.read(1 << 20)
-    except (OSError, UnicodeDecodeError):
+        with _io.open_regular(os.path.join(folder, name)) as file:
+            text = file.read(1 << 20).decode()
+    except (OpError, OSError, UnicodeDecodeError):
         return None
     found = re.findall(r'^\s*(model_checkpoint_path|all_model_checkpoint_paths):\s*"((?:[^"\\]|\\.)*)"\s*$', text, re.M)
     paths = [(key, os.path.join(folder, os.path.basename(re.sub(r"\\(.)", r"\1", value)))) for key, value in found]

@@ -8,18 +8,21 @@
 before: crc32c.py   next: tf_checkpoint.py
 """
 
+import bisect
 import importlib
+import itertools
 import os
 
 from npslim import wire
+from npslim._io import open_regular
 from npslim.crc32c import masked_crc32c
-from npslim.errors import DataLossError, UnimplementedError, missing_extra
+from npslim.errors import DataLossError, OpError, UnimplementedError, missing_extra
 
 MAGIC = (0xDB4775248B80FB57).to_bytes(8, "little")
 FOOTER, TRAILER = 48, 5
 _PLAIN, _SNAPPY = 0, 1
 _BLOCK, _RESTART = 262144, 16  # TensorFlow's sizes: bytes of a block, entries from one whole key to the next
-_MOST_UNPACKED = 1 << 30
+MOST_UNPACKED = 32  # times the packed length; snappy's longest copy is 64 bytes for 3
 
 
 class Table:
@@ -41,7 +44,10 @@ class Table:
         if footer[at:40].strip(b"\0"):
             raise self._damaged("its footer holds more than two places", "zeros", footer[at:40].hex())
         self._index = [(key, self._handle(value, 0)[0]) for key, value in self._block(handle)]
+        if any(a > b for (a, _), (b, _) in itertools.pairwise(self._index)):
+            raise self._damaged("the keys of its index are out of order", "rising keys", "others")
         self._check_places(handle)
+        self._kept = None, {}  # the block that was read last
 
     def items(self):
         """(key, value) of every entry, by rising key; the values are memoryviews."""
@@ -55,10 +61,16 @@ class Table:
 
     def get(self, key):
         """The value of `key`, or None."""
-        for last, handle in self._index:
-            if key <= last:
-                return dict(self._block(handle)).get(key)
-        return None
+        at = bisect.bisect_left(self._index, key, key=lambda row: row[0])
+        if at == len(self._index):
+            return None
+        handle = self._index[at][1]
+        if handle != self._kept[0]:
+            rows = dict(self._block(handle))
+            if handle[1] > _BLOCK:
+                return rows.get(key)  # a tensor of its own: no place to keep it
+            self._kept = handle, rows
+        return self._kept[1].get(key)
 
     def _bytes(self, offset, length):
         self._file.seek(offset)
@@ -109,8 +121,8 @@ def _unpacked(data, compression):
             "A block is compressed in an unknown way.", expected="0 or 1 (snappy)", got=compression
         )
     length, _ = wire.read_varint(data, 0)
-    if length > _MOST_UNPACKED:
-        raise DataLossError("A block is too long.", expected=f"<= {_MOST_UNPACKED} bytes", got=length)
+    if length > MOST_UNPACKED * len(data):
+        raise DataLossError("A block is too long.", expected=f"<= {MOST_UNPACKED * len(data)} bytes", got=length)
     try:
         snappy = importlib.import_module("cramjam").snappy
     except ImportError:
@@ -204,8 +216,8 @@ def _successor(key):
 def is_table(path):
     """Whether a file ends as a table does."""
     try:
-        with open(path, "rb") as file:
+        with open_regular(path) as file:
             file.seek(-8, os.SEEK_END)
             return file.read(8) == MAGIC
-    except OSError:
+    except (OpError, OSError, ValueError):  # ValueError: a name that no file can have
         return False

@@ -30,7 +30,7 @@ _DTYPES = {
     12: "<u1", 13: "<i4", 14: "<u2", 15: "<i2", 16: "<u2", 17: "<u2", 18: "<c16", 19: "<f2", 22: "<u4", 23: "<u8",
 }  # fmt: skip
 _NUMBERS = {np.dtype(text): number for number, text in _DTYPES.items() if number not in (11, 12, 13, 14, 15, 16)}
-_STRING, _BFLOAT16 = 7, 14
+_STRING, _BOOL, _BFLOAT16 = 7, 10, 14
 _MOST_DIMENSIONS, _MOST_SHARDS = 32, 99999
 _WHOLE = (0, -1)  # TensorFlow's extent of a dimension that is not cut
 
@@ -130,6 +130,10 @@ class _Reader(ArrayReader):
         if len(extents) != len(shape) or not all(inside):
             raise self._damaged(f"a slice of {what} does not lie in it", list(shape), extents[:_MOST_DIMENSIONS])
         return tuple(extents)
+
+    def _check_booleans(self, name, number, values):
+        if number == _BOOL and values.max(initial=0) > 1:
+            raise self._damaged(f"tensor {name} is not boolean", "0 or 1", int(values.max()))
 
     def _put_together(self, name, shape, slices):
         """One array of [(extents, function that reads that part)], which must cover `shape` exactly once."""
@@ -240,6 +244,7 @@ class BundleReader(_Reader):
         entry = self._slices.get(slice_key(name, extents))
         if entry is None or entry.dtype != whole.dtype or list(entry.shape) != _lengths(extents, whole.shape):
             raise self._damaged(f"a slice of tensor {name} is missing", f"the slice {extents}", entry)
+        self._check_inside(name, entry)
         return lambda: self._whole(name, entry)
 
     def _whole(self, name, entry):
@@ -247,38 +252,50 @@ class BundleReader(_Reader):
         count = math.prod(entry.shape)
         if entry.size < count if entry.dtype == _STRING else entry.size != count * dtype.itemsize:
             raise self._damaged(
-                f"the size of tensor {name} is wrong",
-                f"{count} x {dtype} for {list(entry.shape)}",
-                f"{entry.size} bytes",
-            )
+                f"the size of tensor {name} at offset {entry.offset} is wrong",
+                f"{count} x {dtype} for {list(entry.shape)}", f"{entry.size} bytes",
+            )  # fmt: skip
         data = self._bytes(name, entry)
         if entry.dtype == _STRING:
             return self._strings(name, entry, data, count)
         self._check_crc(name, entry, data)
+        self._check_booleans(name, entry.dtype, np.frombuffer(data, np.uint8))
         return _as_read(np.frombuffer(data, dtype), entry.dtype).reshape(entry.shape)
 
-    def _bytes(self, name, entry):
+    def _check_inside(self, name, entry):
+        """The open shard of an entry, which must be long enough. Raises DataLossError."""
         path = data_path(self._prefix, entry.shard, self._shards)
         if path not in self._files:
             self._files[path] = open_regular(path)
-        file = self._files[path]
-        size = os.fstat(file.fileno()).st_size
+        size = os.fstat(self._files[path].fileno()).st_size
         if entry.offset + entry.size > size:
-            raise self._damaged(
-                f"tensor {name} is cut off", f"{entry.size} bytes at offset {entry.offset}", f"{path} of {size} bytes"
+            raise self._damaged_shard(
+                entry, f"tensor {name} at offset {entry.offset} is cut off", f"{entry.size} bytes", f"a file of {size}"
             )
+        return self._files[path]
+
+    def _damaged_shard(self, entry, what, expected, got):
+        """The error for what lies in the shard of an entry."""
+        path = data_path(self._prefix, entry.shard, self._shards)
+        return DataLossError(f"{path} is damaged: {what}.", expected=expected, got=got)
+
+    def _bytes(self, name, entry):
+        file = self._check_inside(name, entry)
         data = bytearray(entry.size)
         file.seek(entry.offset)
-        if file.readinto(data) != entry.size:
-            raise self._damaged(f"tensor {name} is cut off", f"{entry.size} bytes", f"fewer in {path}")
+        found = file.readinto(data)
+        if found != entry.size:
+            raise self._damaged_shard(
+                entry, f"tensor {name} at offset {entry.offset} is cut off", f"{entry.size} bytes", f"{found} bytes"
+            )
         return data
 
     def _check_crc(self, name, entry, data):
         found = masked_crc32c(data)
         if entry.crc is not None and found != entry.crc:
-            raise self._damaged(
-                f"tensor {name} at offset {entry.offset} of shard {entry.shard} has another CRC-32C",
-                f"{entry.crc:#010x}", f"{found:#010x}",
+            raise self._damaged_shard(
+                entry, f"tensor {name} at offset {entry.offset} has another CRC-32C", f"{entry.crc:#010x}",
+                f"{found:#010x}",
             )  # fmt: skip
 
     def _strings(self, name, entry, data, count):
@@ -289,15 +306,19 @@ class BundleReader(_Reader):
                 length, at = wire.read_varint(data, at)
                 lengths.append(length)
         except DataLossError as error:
-            raise self._damaged(
-                f"the lengths of tensor {name} cannot be read", f"{count} numbers", _first_line(error)
+            raise self._damaged_shard(
+                entry, f"the lengths of tensor {name} cannot be read", f"{count} numbers", _first_line(error)
             ) from None
         if at + 4 + sum(lengths) != len(data):
-            raise self._damaged(f"the strings of tensor {name} do not add up", f"{len(data)} bytes", at + sum(lengths))
+            raise self._damaged_shard(
+                entry, f"the strings of tensor {name} do not add up", f"{len(data)} bytes", at + sum(lengths)
+            )
         text = data[at + 4 :]
         self._check_crc(name, entry, _string_digest(lengths) + text)
         if int.from_bytes(data[at : at + 4], "little") != masked_crc32c(_packed_lengths(lengths)):
-            raise self._damaged(f"the lengths of tensor {name} have another CRC-32C", "the one written", "another")
+            raise self._damaged_shard(
+                entry, f"the lengths of tensor {name} have another CRC-32C", "the one written", "another"
+            )
         found, at = np.empty(count, object), 0
         for i, length in enumerate(lengths):
             found[i] = bytes(text[at : at + length])
@@ -408,6 +429,9 @@ class SlicesReader(_Reader):
         """A tensor. Raises DataLossError."""
         tensor = self._tensor(name)
         self._stored(name, tensor.dtype)
+        most = sum(os.fstat(file.fileno()).st_size for file in self._files.values()) * sstable.MOST_UNPACKED
+        if math.prod(tensor.shape) > most:
+            raise self._damaged(f"tensor {name} is larger than the file can be", f"<= {most} values", tensor.shape)
         return self._put_together(
             name, tensor.shape, [(e, lambda e=e, t=t: self._part(name, tensor, e, t)) for e, t in tensor.slices]
         )
@@ -435,6 +459,7 @@ class SlicesReader(_Reader):
         else:
             field = _VARINT_VALUES.get(number, _INT_VALUES)
             values = _varints(message.get(field, ()))
+            self._check_booleans(what, number, values)
             if field == _HALF_VALUES:
                 values = _as_read(values.astype(np.uint16).view(_DTYPES[number]), number)
             else:

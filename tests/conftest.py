@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 import golden_cases
+import mutations
 import pytest
 
 from npslim import graph
@@ -48,8 +49,14 @@ def pytest_sessionfinish(session):
 
 
 def pytest_terminal_summary(terminalreporter):
-    """How near to TensorFlow the golden cases came."""
+    """How near to TensorFlow the golden cases came, and what damaged files did."""
     if golden_cases.MEASURED:
         terminalreporter.section("difference from TensorFlow, in eps of the greatest number")
     for family, (count, worst, case) in sorted(golden_cases.MEASURED.items()):
         terminalreporter.line(f"{family:10} {count:5} arrays, at most {worst:8.1f}, in {case}")
+    if mutations.FIGURES:
+        terminalreporter.section("damaged files: refused with an error, or read as before or otherwise")
+    rows = {name: row for name, row in mutations.FIGURES.items() if row[0] >= mutations.MANY}
+    total = [sum(column) for column in zip(*mutations.FIGURES.values(), strict=True)]
+    for name, (count, refused, same, other, _) in [*rows.items(), *([("all files", total)] if total else [])]:
+        terminalreporter.line(f"{count:8,} {refused:8,} refused {same:7,} as before {other:7,} otherwise  {name}")

@@ -161,7 +161,7 @@ def test_checksums():
 @pytest.mark.parametrize("count", [60, pytest.param(10_000, marks=pytest.mark.long)])
 def test_damaged_hdf5(hdf5, count, opened):
     """Datasets of HDF5 have no checksums: other values may come, but no other files, no crash and no hang."""
-    with mutations.bounded_memory():
+    with mutations.bounded_memory(count):
         mutations.survive(
             f"{hdf5.name} of h5py", lambda: read_all(hdf5), count, mutations.in_file(hdf5, 1), checksums=False
         )
@@ -307,7 +307,7 @@ def test_torch_tensors_that_leave_their_storage(torch, tmp_path, tensor):
 @pytest.mark.parametrize("archive", [False, True])
 def test_damaged_torch(torch, tmp_path, archive, count, opened):
     path = torch_file(torch, tmp_path / "w.pth", state(), archive)
-    with mutations.bounded_memory():
+    with mutations.bounded_memory(count):
         name = f"w.pth, {'archive' if archive else 'row'}"
         mutations.survive(name, lambda: read_all(path), count, mutations.in_file(path, 2), checksums=False)
     assert {str(name) for name in opened[1:]} <= {str(path)}
@@ -360,7 +360,7 @@ def test_tensorflow_js_lies(tmp_path, rows, paths, kind, message, opened):
 @pytest.mark.parametrize("count", [60, pytest.param(10_000, marks=pytest.mark.long)])
 def test_damaged_tensorflow_js(tmp_path, count):
     path = manifest(tmp_path, [weight("x", (2, 2)), weight("y", (3, 2))])
-    with mutations.bounded_memory():
+    with mutations.bounded_memory(count):
         mutations.survive("w.json", lambda: read_all(path), count, mutations.in_file(path, 3), checksums=False)
 
 
