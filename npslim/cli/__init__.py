@@ -3,10 +3,10 @@
 import argparse
 import sys
 
-from npslim.cli import ckpt, data, demo, port, report, run
+from npslim.cli import ckpt, data, demo, golden, port, report, run
 from npslim.errors import OpError
 
-COMMANDS = (demo, run, port, ckpt, data, report)
+COMMANDS = (demo, run, port, ckpt, data, report, golden)
 
 
 def main(argv=None):
