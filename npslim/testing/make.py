@@ -221,6 +221,8 @@ class OpRecipe:
         op = self.op
         if op.random:
             raise Skipped("its values are random")
+        if op.name == "sum_with_rest":
+            raise Skipped("its values are rounding errors")
         if op.name == "orthonormal" and dtype == "float16":
             raise Skipped("it has no float16")
         rng = np.random.default_rng(7 + seed)
