@@ -91,6 +91,6 @@ def test_a_bar_on_a_terminal(monkeypatch):
     with progress(4, 1, file=out) as shown:
         assert type(shown) is Bar
         shown.update(4, loss=0.25)
-    assert "4/4" in out.getvalue() and "loss=0.25" in out.getvalue()
+    assert "4/4" in out.getvalue() and "loss 0.25" in out.getvalue()
     monkeypatch.setitem(sys.modules, "tqdm", None)
     assert type(progress(4, file=Terminal())) is Lines
