@@ -152,11 +152,10 @@ class Saver:
             self._check(reader, variables, save_path)
             values = {name: self._read(reader, name, var) for name, var in variables.items()}
             meta = reader.meta
+        if self._var_list is None:
+            resume.take_up_draws(sess, meta, save_path)
         for name, var in variables.items():
             var.load(values[name], sess)
-        if self._var_list is None:
-            sess.store.draws.update({str(k): int(v) for k, v in (meta.get("draws") or {}).items()})
-            sess.store.entropy = meta.get("entropy", sess.store.entropy)
         logger.debug("restored %d variables from %s", len(variables), save_path)
 
     def _read(self, reader, name, var):

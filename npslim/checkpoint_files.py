@@ -116,6 +116,7 @@ def read_state(folder, name="checkpoint"):
     except (OpError, OSError, UnicodeDecodeError):
         return None
     found = re.findall(r'^\s*(model_checkpoint_path|all_model_checkpoint_paths):\s*"((?:[^"\\]|\\.)*)"\s*$', text, re.M)
+    found = [(key, value) for key, value in found if value and "\0" not in value]
     paths = [(key, os.path.join(folder, os.path.basename(re.sub(r"\\(.)", r"\1", value)))) for key, value in found]
     latest = [path for key, path in paths if key == "model_checkpoint_path"]
     return (latest[0], [path for key, path in paths if key != "model_checkpoint_path"]) if latest else None
@@ -158,8 +159,15 @@ def all_in(folder):
 
 
 def remove(prefix):
-    """Delete a checkpoint of npslim's. TensorFlow's stay."""
-    _io.remove(path_of(prefix))
+    """Delete a checkpoint of npslim's, which is too old. TensorFlow's stay; so does one that cannot be deleted."""
+    _remove(path_of(prefix))
+
+
+def _remove(path):
+    try:
+        _io.remove(path)
+    except OSError as error:
+        logger.warning("%s could not be deleted: %s", path, error)
 
 
 def save_for_tensorflow(prefix, tensors):
@@ -220,7 +228,7 @@ def sweep(folder):
     for name in os.listdir(folder):
         found = _TEMPORARY.search(name)
         if found and found["host"] == _host() and not _alive(int(found["pid"])):
-            _io.remove(os.path.join(folder, name))
+            _remove(os.path.join(folder, name))
 
 
 def _alive(pid):

@@ -16,6 +16,7 @@ files.
 import importlib
 import io
 import json
+import math
 import os
 import zlib
 from typing import Any
@@ -199,7 +200,7 @@ class Reader:
         if zlib.crc32(text) != crc:
             raise self._damaged("its index has another CRC-32", f"{crc:#010x}", f"{zlib.crc32(text):#010x}")
         try:
-            index = json.loads(text)
+            index = json.loads(text.decode())  # of bytes, it would guess the encoding
             if (
                 not isinstance(index, dict)
                 or not isinstance(index.get("tensors"), dict)
@@ -227,9 +228,9 @@ class Reader:
             dtype = np.dtype(object) if kind == STRING else np.dtype(kind)
         except TypeError:
             raise self._damaged(f"tensor {name} has an unknown dtype", "a NumPy dtype", repr(kind)[:40]) from None
-        count = 1
-        for size in shape:
-            count *= size
+        count = math.prod(shape)
+        if math.prod(size or 1 for size in shape) * dtype.itemsize >= 1 << 63:
+            raise self._damaged(f"the shape of tensor {name} is too large", "less than 2**63 bytes", repr(shape)[:100])
         least = count * (8 if kind == STRING else dtype.itemsize)
         if len(shape) > 32 or nbytes < least or (kind != STRING and nbytes != least):
             raise self._damaged(
@@ -248,7 +249,7 @@ class Reader:
                 raise self._damaged(f"tensors {first} and {second} overlap", f"offset >= {end}", begin)
 
     def _strings(self, name, data, shape):
-        count = int(np.prod(shape, dtype=np.int64))
+        count = math.prod(shape)
         lengths = data[: 8 * count].view("<u8").tolist()
         if sum(lengths) != data.nbytes - 8 * count:
             raise self._damaged(

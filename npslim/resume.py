@@ -10,12 +10,14 @@ comes out of them does not. It is taken up only by a graph with the same input: 
 before: checkpoint.py   next: learning/loop.py
 """
 
+import contextlib
 import zlib
 from typing import Any
 
 import numpy as np
 
 from npslim.backend import to_host
+from npslim.errors import DataLossError, OpError
 from npslim.graph import GraphKeys, needed
 from npslim.log import logger
 from npslim.ops.queue import Element
@@ -129,9 +131,36 @@ def take_up(session, reader):
     To be called when local variables are initialized and before the input threads start. What the checkpoint does not
     hold, or holds of other shapes, stays as it is; another input begins anew, and the log says so.
     """
+    with _well_formed(reader.path):
+        _take_up(session, reader)
+
+
+@contextlib.contextmanager
+def _well_formed(path):
+    """Inside, what does not fit is an error of the file."""
+    try:
+        yield
+    except OpError:
+        raise
+    except (TypeError, ValueError, KeyError, AttributeError, IndexError) as error:
+        raise DataLossError(
+            f"{path}: what it holds for resuming cannot be read.", expected="what npslim writes",
+            got=f"{type(error).__name__}: {error}"[:200],
+        ) from None  # fmt: skip
+
+
+def take_up_draws(session, meta, path):
+    """Let each random node of `session` go on after as many draws as the checkpoint of this `meta` says."""
+    with _well_formed(path):
+        draws = {str(name): int(n) for name, n in (meta.get("draws") or {}).items()}
+        entropy = int(meta.get("entropy", session.store.entropy))
+    session.store.draws.update(draws)
+    session.store.entropy = entropy
+
+
+def _take_up(session, reader):
     store, meta = session.store, reader.meta
-    store.draws.update({str(name): int(n) for name, n in (meta.get("draws") or {}).items()})
-    store.entropy = meta.get("entropy", store.entropy)
+    take_up_draws(session, meta, reader.path)
     hidden = set(getattr(reader, "hidden", list)())
     found = meta.get("input")
     if not found:

@@ -2,7 +2,6 @@
 
 import errno
 import os
-import resource
 import subprocess
 import sys
 import textwrap
@@ -12,7 +11,6 @@ import pytest
 
 from npslim import _io
 from npslim import checkpoint_files as files
-from npslim.errors import CheckpointWriteError
 from npslim.hdf5 import Reader
 
 
@@ -52,32 +50,6 @@ def test_names(tmp_path):
     assert files.path_of("a/model.ckpt-10") == files.path_of("a/model.ckpt-10.h5") == "a/model.ckpt-10.h5"
     assert files.prefix_of("a/model.ckpt-10.h5") == "a/model.ckpt-10"
     assert files.step_of("a/model.ckpt-10.h5") == 10 and files.step_of("a/model.ckpt") is None
-
-
-class Killed(BaseException):
-    """Stands for the end of the process."""
-
-
-@pytest.mark.parametrize("fault", ["EIO", "ENOSPC", "kill"])
-def test_fault_at_every_operation(tmp_path, fault):
-    save(tmp_path, 1)
-    total = len(count_operations(tmp_path))
-    for k in range(1, total + 1):
-        folder = tmp_path / f"{fault}{k}"
-        folder.mkdir()
-        first = save(folder, 1)
-
-        def plan(number, operation, path, k=k):
-            if number == k:
-                raise Killed if fault == "kill" else OSError(getattr(errno, fault), "injected", path)
-
-        with _io.faults(plan), pytest.raises(Killed if fault == "kill" else CheckpointWriteError) as caught:
-            save(folder, 2, kept=[first])
-        if fault != "kill":
-            assert str(folder) in str(caught.value) and "bytes free" in str(caught.value)
-            assert not [name for name in os.listdir(folder) if name.endswith(".tmp")]
-        assert loaded(folder) in (1, 2)
-        assert save(folder, 3) and loaded(folder) == 3
 
 
 def test_interrupted_calls_are_tried_again(tmp_path):
@@ -126,31 +98,6 @@ def test_a_living_writer_is_left_alone(tmp_path):
     mine.write_bytes(b"half")
     save(tmp_path, 1)
     assert mine.exists()
-
-
-@pytest.mark.parametrize("limit", [0, 100, 600, 2000, 2600])
-def test_disk_full(tmp_path, limit):
-    save(tmp_path, 1)
-    done = child(
-        """
-        import resource, signal, sys, numpy as np
-        from npslim import checkpoint_files as files
-        from npslim.errors import CheckpointWriteError
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
-        try:
-            files.save(sys.argv[1] + "/model.ckpt-2", {"w": np.zeros((40, 40))}, {})
-        except CheckpointWriteError as error:
-            print(error)
-            sys.exit(3)
-        """,
-        tmp_path,
-        limit,
-    )
-    assert done.returncode == 3, done.stderr
-    assert "model.ckpt-2.h5 could not be written" in done.stdout and "the checkpoint before it is intact" in done.stdout
-    assert loaded(tmp_path) == 1 and not [name for name in os.listdir(tmp_path) if name.endswith(".tmp")]
-    assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] != limit
 
 
 def test_state_file(tmp_path):
