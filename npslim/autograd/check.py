@@ -9,13 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from npslim.autograd.reverse import gradients
-from npslim.errors import GradientError
+from npslim.errors import GradientError, InvalidArgumentError
 from npslim.graph import Graph
 from npslim.op import as_array, as_tensor
 from npslim.ops.elementwise import add_n
 from npslim.ops.reduce import reduce_sum
 from npslim.ops.state import placeholder
 from npslim.session import Run, Session, execute
+from npslim.spec import Spec, show_shape
 
 COMPLEX_STEP, FOUR_POINTS = "complex step", "four points"
 TOLERANCE = {COMPLEX_STEP: 1e-12, FOUR_POINTS: 1e-8}
@@ -37,16 +38,25 @@ class Checked:
         return self.error <= TOLERANCE[self.method]
 
 
-def check_gradients(function, arrays, order=1, seed=0, raises=True):
+def check_gradients(function, arrays, order=1, seed=0, raises=True, gradient=None, holomorphic=False):
     """Check the derivatives of `function` at `arrays`, up to `order`, by each floating input along a random direction.
 
     function: takes one tensor for each of `arrays` and returns a tensor, or several. arrays: numbers or arrays;
     floating ones become float64. Returns a list of `Checked`. With `raises`, raises GradientError for the first one
     that failed: an error above 1e-12 (complex step) or 1e-8 (four points).
+
+    Your own NumPy code is checked by giving its gradient: `check_gradients(f, arrays, gradient=df)`. Then `f` takes and
+    returns arrays, `df(g, *arrays)` takes the cotangent of the result (a tuple of them, if `f` returns several) and
+    returns that of each array, None for one without. holomorphic: `f` takes complex numbers, and the complex step may
+    be used. Such code is checked to the first order.
     """
     rng = np.random.Generator(np.random.Philox(seed))
     arrays = [as_array(a) for a in arrays]
     arrays = [a.astype(np.float64) if a.dtype.kind == "f" else a for a in arrays]
+    if gradient is not None:
+        if order != 1:
+            raise InvalidArgumentError("Plain functions are checked to the first order.", expected=1, got=order)
+        return _check_arrays(function, gradient, arrays, rng, raises, COMPLEX_STEP if holomorphic else FOUR_POINTS)
     results = []
     with Graph().as_default() as graph:
         graph.seed = seed
@@ -65,7 +75,7 @@ def check_gradients(function, arrays, order=1, seed=0, raises=True):
                 if x in point and point[x].size:
                     results.append(_checked(session, scalar, terms, x, by_input[x], point, rng, n, i))
                     if raises and not results[-1].passed:
-                        raise _failure(results[-1], x)
+                        raise _failure(results[-1], x.spec)
             if not ys:
                 break  # the derivative is zero, and so are all further ones
     return results
@@ -91,16 +101,21 @@ def _evaluate(session, fetches, feeds):
 def _checked(session, scalar, terms, x, gradient, point, rng, order, i):
     direction = rng.normal(size=point[x].shape)
     method = _method(session.plan((scalar,), tuple(point)), x)
-    h = _SMALL[method]
 
     def along(t):
         return _evaluate(session, [scalar], {**point, x: point[x] + t * direction})[0]
 
+    products = 0.0 if gradient is None else _evaluate(session, [as_tensor(gradient)], point)[0] * direction
+    return _compared(along, products, terms, method, order, i)
+
+
+def _compared(along, products, terms, method, order, i):
+    """The derivative of `along` at 0 by `method`, beside the sum of `products` that should be it."""
+    h = _SMALL[method]
     if method == COMPLEX_STEP:
         numeric = along(1j * h).imag / h
     else:
         numeric = (8 * (along(h) - along(-h)) - (along(2 * h) - along(-2 * h))) / (12 * h)
-    products = 0.0 if gradient is None else _evaluate(session, [as_tensor(gradient)], point)[0] * direction
     scale = max(np.abs(products).sum(), abs(numeric), _FLOOR * terms, 1e-300)
     return Checked(order, i, float(abs(np.sum(products) - numeric) / scale), method)
 
@@ -116,9 +131,58 @@ def _method(plan, x):
     return COMPLEX_STEP
 
 
-def _failure(result, x):
+# ---- functions on arrays
+
+
+def _check_arrays(function, gradient, arrays, rng, raises, method):
+    ys = _results(function(*(a.copy() for a in arrays)), method)
+    weights = [rng.normal(size=y.shape) for y in ys]
+    terms = sum(np.abs(y * w).sum() for y, w in zip(ys, weights, strict=True))
+    given = gradient(weights[0] if len(ys) == 1 else tuple(weights), *(a.copy() for a in arrays))
+    given = list(given) if isinstance(given, list | tuple) else [given]
+    if len(given) != len(arrays):
+        raise GradientError(
+            "The gradient gives the wrong number of cotangents.", expected=f"{len(arrays)}, None for one without",
+            got=len(given),
+        )  # fmt: skip
+    results = []
+    for i, (x, g) in enumerate(zip(arrays, given, strict=True)):
+        if x.dtype.kind != "f" or not x.size:
+            continue
+        if g is not None and np.shape(g) != x.shape:
+            raise GradientError(
+                f"The cotangent of input {i} has another shape.", expected=show_shape(x.shape),
+                got=show_shape(np.shape(g)),
+            )  # fmt: skip
+        direction = rng.normal(size=x.shape)
+
+        def along(t, i=i, x=x, direction=direction):
+            moved = [x + t * direction if j == i else a.copy() for j, a in enumerate(arrays)]
+            return sum((y * w).sum() for y, w in zip(_results(function(*moved), method, t), weights, strict=True))
+
+        products = 0.0 if g is None else np.asarray(g) * direction
+        results.append(_compared(along, products, terms, method, 1, i))
+        if raises and not results[-1].passed:
+            raise _failure(results[-1], Spec(x.shape, x.dtype))
+    return results
+
+
+def _results(ys, method, t=0.0):
+    """What the function returned, as a list of arrays that are precise enough."""
+    ys = [np.asarray(y) for y in (ys if isinstance(ys, list | tuple) else [ys])]
+    wanted = np.complex128 if isinstance(t, complex) else np.float64
+    if any(y.dtype != wanted for y in ys):
+        hint = "leave out holomorphic=True: the function drops imaginary parts" if method == COMPLEX_STEP else (
+            "the function narrows its inputs, which are float64"
+        )  # fmt: skip
+        got = ", ".join(y.dtype.name for y in ys)
+        raise GradientError("The function's results have another dtype.", expected=wanted.__name__, got=got, hint=hint)
+    return ys
+
+
+def _failure(result, spec):
     return GradientError(
         f"The gradient of order {result.order} by input {result.input} is wrong.",
         expected=f"a relative error <= {TOLERANCE[result.method]:.0e} ({result.method})",
-        got=f"{result.error:.3g}   (input {x.spec})",
+        got=f"{result.error:.3g}   (input {spec})",
     )

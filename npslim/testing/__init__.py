@@ -17,7 +17,7 @@ from npslim.testing.case import GoldenCase
 from npslim.testing.compare import Difference, Mismatch, differences
 from npslim.testing.diagnose import diagnose
 from npslim.testing.files import read_case, read_catalogue, write_case, write_catalogue
-from npslim.testing.make import make_cases
+from npslim.testing.make import make_cases, pattern_of
 from npslim.testing.rerun import rerun
 from npslim.testing.runner import Result, run_cases
 
@@ -36,6 +36,7 @@ def assert_matches(actual, case, precision=None):
     of a narrower arithmetic that is allowed for: "float16", "bfloat16", "tf32". The message names the first element
     that is wrong, the largest error, the spread of errors, and the likely cause.
     """
+    __tracebackhide__ = True
     found = [d for d in differences(actual, case, precision) if d.problem]
     if found:
         cause = diagnose(actual, case, precision)
@@ -54,9 +55,8 @@ def golden_cases(pattern, grid=None, seed=0):
 
 @functools.cache
 def _made(pattern, grid, seed):
-    is_name = re.fullmatch(r"[A-Za-z_0-9.]+", pattern)
     try:
-        made, _ = make_cases(rf"^{re.escape(pattern)}-\d" if is_name else pattern, dict(grid), seed)
+        made, _ = make_cases(pattern_of(pattern), dict(grid), seed)
     except InvalidArgumentError:
         made = []
     if not made:

@@ -65,6 +65,12 @@ def make_cases(only="", grid=None, seed=0):
     return made, skipped
 
 
+def pattern_of(name):
+    """The regular expression for the ids that a name or a regular expression stands for: a name, for all its cases."""
+    is_name = re.fullmatch(r"[A-Za-z_0-9.]+", name) is not None
+    return rf"^{re.escape(name)}-\d" if is_name else name
+
+
 def recipes():
     """Everything that cases are made of, in the order of the catalogue."""
     for op in REGISTRY.values():

@@ -115,3 +115,71 @@ def test_nothing_to_check():
     assert slim.check_gradients(slim.exp, [np.zeros((0, 3))]) == []
     linear = slim.check_gradients(lambda x: x * 2.0, [X], order=3)
     assert [(r.order, r.error) for r in linear[1:]] == [(2, 0.0)], "a derivative of zero is checked once"
+
+
+# ---- functions on arrays, with a gradient of their own
+
+
+def layer_norm(x, gamma):
+    centred = x - x.mean(-1, keepdims=True)
+    return centred / np.sqrt((centred**2).mean(-1, keepdims=True) + 1e-3) * gamma
+
+
+def layer_norm_gradient(g, x, gamma):
+    n = x.shape[-1]
+    centred = x - x.mean(-1, keepdims=True)
+    inverse = 1 / np.sqrt((centred**2).mean(-1, keepdims=True) + 1e-3)
+    h = g * gamma
+    by_x = inverse * (h - h.mean(-1, keepdims=True) - centred * inverse**2 * (h * centred).sum(-1, keepdims=True) / n)
+    return by_x, (g * centred * inverse).sum(0)
+
+
+GAMMA = np.random.default_rng(1).uniform(0.5, 2, 4)
+
+
+@pytest.mark.parametrize("holomorphic, method", [(True, COMPLEX_STEP), (False, FOUR_POINTS)])
+def test_a_function_on_arrays(holomorphic, method):
+    results = slim.check_gradients(layer_norm, [X, GAMMA], gradient=layer_norm_gradient, holomorphic=holomorphic)
+    assert [r.input for r in results] == [0, 1]
+    assert all(r.method == method and r.passed for r in results)
+
+
+@pytest.mark.parametrize("holomorphic", [True, False])
+def test_a_wrong_gradient_on_arrays_is_caught(holomorphic):
+    def wrong(g, x, gamma):
+        by_x, by_gamma = layer_norm_gradient(g, x, gamma)
+        return by_x, by_gamma * 1.001
+
+    with pytest.raises(GradientError, match="order 1 by input 1 is wrong"):
+        slim.check_gradients(layer_norm, [X, GAMMA], gradient=wrong, holomorphic=holomorphic)
+    failed = slim.check_gradients(layer_norm, [X, GAMMA], gradient=wrong, raises=False)
+    assert [r.passed for r in failed] == [True, False]
+
+
+def test_several_results_and_inputs_without_gradient():
+    def take_and_sum(x, i):
+        return x[i], x.sum()
+
+    def gradient(gs, x, i):
+        g, total = gs
+        by_x = np.full_like(x, total)
+        np.add.at(by_x, i, g)
+        return by_x, None
+
+    results = slim.check_gradients(take_and_sum, [X, np.array([0, 2, 0])], gradient=gradient)
+    assert [r.input for r in results] == [0] and results[0].passed
+    with pytest.raises(GradientError, match="by input 0"):
+        slim.check_gradients(take_and_sum, [X, np.array([0])], gradient=lambda gs, x, i: (None, None))
+
+
+def test_a_function_that_cannot_be_checked_says_why():
+    with pytest.raises(GradientError, match="float32(.|\n)*narrows its inputs"):
+        slim.check_gradients(lambda x: x.astype(np.float32), [X], gradient=lambda g, x: g)
+    with pytest.raises(GradientError, match="expected complex128(.|\n)*drops imaginary parts"):
+        slim.check_gradients(lambda x: np.abs(x), [X], gradient=lambda g, x: g * np.sign(x), holomorphic=True)
+    with pytest.raises(GradientError, match=r"cotangent of input 0 has another shape.(.|\n)*\[3, 4\](.|\n)*\[4\]"):
+        slim.check_gradients(lambda x: x, [X], gradient=lambda g, x: g[0])
+    with pytest.raises(GradientError, match="wrong number of cotangents"):
+        slim.check_gradients(lambda x: x, [X], gradient=lambda g, x: (g, g))
+    with pytest.raises(ValueError, match="first order"):
+        slim.check_gradients(lambda x: x, [X], order=2, gradient=lambda g, x: g)
