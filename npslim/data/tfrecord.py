@@ -13,9 +13,9 @@ from npslim.errors import DataLossError, FailedPreconditionError, InvalidArgumen
 
 _HEADER = struct.Struct("<QI")
 _FOOTER = struct.Struct("<I")
-_PIECE = 1 << 20
+_PIECE = 1 << 18
 _MOST_UNPACKED = 1032  # bytes that one byte of deflated data can stand for
-_PIECE_SLACK = 1 << 9  # what zlib may still hold
+_HELD_BACK = 1 << 9  # what zlib may still hold
 
 
 class TFRecordCompressionType:
@@ -66,10 +66,8 @@ def records_with_places(path, options=None):
     compression = TFRecordOptions.get_compression_type_string(options)
     with _opened(path) as raw:
         source = _Source(path, raw, compression)
-        number, at = 0, 0
-        while (record := _read_record(source, number)) is not None:
-            yield at, record
-            number, at = number + 1, source.at
+        while (record := _next_record(source)) is not None:
+            yield source.began, record
 
 
 def _opened(path):
@@ -88,53 +86,59 @@ def whole_file(path, compression=None):
     """The bytes of a file, decompressed. Raises NotFoundError, and DataLossError if it cannot be decompressed."""
     with _opened(path) as raw:
         source = _Source(path, raw, TFRecordOptions.get_compression_type_string(compression))
-        return b"".join(iter(lambda: source.read(_PIECE), b""))
+        return b"".join(iter(lambda: source.more(_PIECE), b""))
 
 
 class _Source:
-    """The bytes of a file, decompressed; says where it is in an error."""
+    """The bytes of a file, decompressed: `data` from `at` on is what was read ahead. Says where it is in an error."""
 
     def __init__(self, path, raw, compression):
-        self.path, self.at, self.record, self.began = path, 0, 0, 0
-        self._raw, self._buffer = raw, bytearray()
-        self._size = os.fstat(raw.fileno()).st_size
+        self.path, self.record, self.began = path, -1, 0
+        self.data, self.at, self._before = b"", 0, 0
+        self._raw, self._size = raw, os.fstat(raw.fileno()).st_size
         self._unpack = zlib.decompressobj(31 if compression == "GZIP" else 15) if compression else None
-        self._ended = False
+
+    def begin_record(self):
+        """A record begins here."""
+        self.record, self.began = self.record + 1, self._before + self.at
+
+    def has(self, count):
+        """Whether there are `count` bytes more; they are in `data` then."""
+        missing = count - (len(self.data) - self.at)
+        if missing <= 0:
+            return True
+        pieces = [self.data[self.at :]]
+        while missing > 0 and (piece := self.more(missing)):
+            pieces.append(piece)
+            missing -= len(piece)
+        self.data, self.at, self._before = b"".join(pieces), 0, self._before + self.at
+        return missing <= 0
 
     def left(self):
         """How many bytes are left at most; no compression gives more than its format allows."""
         unread = self._size - self._raw.tell()
         if self._unpack is not None:
-            unread = _MOST_UNPACKED * (unread + len(self._unpack.unconsumed_tail) + _PIECE_SLACK)
-        return unread + len(self._buffer)
+            unread = _MOST_UNPACKED * (unread + len(self._unpack.unconsumed_tail) + _HELD_BACK)
+        return unread + len(self.data) - self.at
 
-    def read(self, count):
-        """Up to `count` bytes."""
-        while len(self._buffer) < count and not self._ended:
-            if self._unpack is not None:
-                self._unpack_more()
-                continue
-            piece = self._raw.read(min(max(count - len(self._buffer), 1 << 16), _PIECE))
-            self._buffer += piece
-            self._ended = not piece
-        taken = bytes(memoryview(self._buffer)[:count])
-        del self._buffer[:count]
-        self.at += len(taken)
-        return taken
-
-    def _unpack_more(self):
-        """Decompress one piece further. Raises DataLossError."""
-        packed = self._unpack.unconsumed_tail or self._raw.read(1 << 16)
-        try:
-            self._buffer += self._unpack.decompress(packed, _PIECE)
-        except zlib.error as error:
-            raise self.loss("The file cannot be decompressed.", "ZLIB or GZIP as the options say", str(error)) from None
-        if self._unpack.eof:
-            self._ended = True
-            if self._unpack.unused_data or self._raw.read(1):
-                raise self.loss("There is something after the compressed data.", "the end", "more bytes")
-        elif not packed:
-            raise self.loss("The compressed data ends too early.", "its end", "the end of the file")
+    def more(self, wanted):
+        """A further piece, of `wanted` bytes or another number; empty at the end. Raises DataLossError."""
+        if self._unpack is None:
+            return self._raw.read(max(wanted, _PIECE))
+        piece = b""
+        while not piece and not self._unpack.eof:
+            packed = self._unpack.unconsumed_tail or self._raw.read(1 << 16)
+            try:
+                piece = self._unpack.decompress(packed, _PIECE)
+            except zlib.error as error:
+                raise self.loss(
+                    "The file cannot be decompressed.", "ZLIB or GZIP as the options say", str(error)
+                ) from None
+            if not packed and not self._unpack.eof:
+                raise self.loss("The compressed data ends too early.", "its end", "the end of the file")
+        if self._unpack.eof and (self._unpack.unused_data or self._raw.read(1)):
+            raise self.loss("There is something after the compressed data.", "the end", "more bytes")
+        return piece
 
     def loss(self, sentence, expected, got):
         """The error for this record."""
@@ -143,28 +147,32 @@ class _Source:
         )
 
 
-def _read_record(source, number):
+def _next_record(source):
     """The next record, or None at the end."""
-    source.record, source.began = number, source.at
-    header = source.read(_HEADER.size)
-    if not header:
-        return None
-    if len(header) < _HEADER.size:
-        raise source.loss("The file is cut inside a header.", f"{_HEADER.size} bytes", f"{len(header)} bytes")
-    length, checksum = _HEADER.unpack(header)
-    if masked_crc32c(header[:8]) != checksum:
-        raise source.loss("The length's checksum is wrong.", f"{masked_crc32c(header[:8]):08x}", f"{checksum:08x}")
-    left = source.left()
-    if length + _FOOTER.size > left:
-        raise source.loss("The file is cut inside a record.", f"{length + _FOOTER.size} bytes", f"{left} bytes")
-    data = source.read(length)
-    footer = source.read(_FOOTER.size)
-    if len(data) < length or len(footer) < _FOOTER.size:
-        got = f"{len(data) + len(footer)} bytes"
-        raise source.loss("The file is cut inside a record.", f"{length + _FOOTER.size} bytes", got)
-    (checksum,) = _FOOTER.unpack(footer)
-    if masked_crc32c(data) != checksum:
-        raise source.loss("The data's checksum is wrong.", f"{masked_crc32c(data):08x}", f"{checksum:08x}")
+    source.begin_record()
+    if not source.has(_HEADER.size):
+        found = len(source.data) - source.at
+        if not found:
+            return None
+        raise source.loss("The file is cut inside a header.", f"{_HEADER.size} bytes", f"{found} bytes")
+    at = source.at
+    length, checksum = _HEADER.unpack_from(source.data, at)
+    expected = masked_crc32c(source.data[at : at + 8])
+    if expected != checksum:
+        raise source.loss("The length's checksum is wrong.", f"{expected:08x}", f"{checksum:08x}")
+    size = _HEADER.size + length + _FOOTER.size
+    if len(source.data) - at < size and (size > source.left() or not source.has(size)):
+        found = min(source.left(), size) - _HEADER.size
+        raise source.loss(
+            "The file is cut inside a record.", f"{length + _FOOTER.size} bytes", f"{found} bytes at most"
+        )
+    at = source.at + _HEADER.size
+    source.at = at + length + _FOOTER.size
+    data = source.data[at : at + length]
+    (checksum,) = _FOOTER.unpack_from(source.data, at + length)
+    expected = masked_crc32c(data)
+    if expected != checksum:
+        raise source.loss("The data's checksum is wrong.", f"{expected:08x}", f"{checksum:08x}")
     return data
 
 
