@@ -1,17 +1,22 @@
 """Pictures as files: JPEG, PNG, GIF and BMP to arrays, and JPEG and PNG back.
 
 JPEG is read by simplejpeg with the same choices as TensorFlow's default (the fast inverse transform, smooth
-upsampling), so the pixels are the same bit for bit; the others by Pillow.
+upsampling), the others in `image_formats.py`: the pixels are the same bit for bit.
 """
 
 import importlib
 import io
+import struct
 
 import numpy as np
 
 from npslim.dtypes import numpy_dtype
-from npslim.errors import InvalidArgumentError, missing_extra
+from npslim.errors import InvalidArgumentError, OpError, missing_extra
 from npslim.op import op
+from npslim.ops.image_formats import check_size, damaged
+from npslim.ops.image_formats import decode_bmp as decode_bmp_bytes
+from npslim.ops.image_formats import decode_gif as decode_gif_bytes
+from npslim.ops.image_formats import decode_png as decode_png_bytes
 from npslim.spec import Spec
 
 _UINT8, _TEXT = np.dtype(np.uint8), np.dtype(object)
@@ -36,57 +41,56 @@ def format_of(contents):
     )
 
 
-def _as_channels(image, channels):
-    """A Pillow image as `[h, w, channels]`; 0: as many as it has."""
-    if not channels:
-        channels = {"L": 1, "1": 1, "I;16": 1, "RGBA": 4, "LA": 4, "P": 4 if "transparency" in image.info else 3}.get(
-            image.mode, 3
-        )
-    array = np.asarray(image.convert(_MODES[channels]))
-    return array if array.ndim == 3 else array[:, :, None]
-
-
 def decode_jpeg_bytes(contents, channels):
     """`[h, w, channels]` uint8 of a JPEG file."""
     simplejpeg = _library("simplejpeg", "simplejpeg")
-    if not channels:
-        channels = 1 if simplejpeg.decode_jpeg_header(contents)[2] == "Gray" else 3
-    space = {1: "GRAY", 3: "RGB"}.get(channels)
-    if space is None:
-        raise InvalidArgumentError("A JPEG file has 1 or 3 channels.", expected="channels 0, 1 or 3", got=channels)
-    return simplejpeg.decode_jpeg(contents, space, fastdct=True, fastupsample=False)
+    height, width, space, _ = simplejpeg.decode_jpeg_header(contents)
+    check_size("JPEG", contents, height, width, 3)
+    if space in ("CMYK", "YCCK") and channels in (0, 3):
+        inks = simplejpeg.decode_jpeg(contents, "CMYK", fastdct=True, fastupsample=False).astype(np.uint16)
+        return (inks[..., :3] * inks[..., 3:] // 255).astype(np.uint8)
+    channels = channels or (1 if space == "Gray" else 3)
+    if channels not in (1, 3) or (channels == 1 and space in ("CMYK", "YCCK")):
+        raise InvalidArgumentError(
+            "A JPEG file has 1 or 3 channels.", expected="channels 0, 1 or 3", got=f"{channels}, of {space}"
+        )
+    wanted = {1: "GRAY", 3: "RGB"}[channels]
+    return simplejpeg.decode_jpeg(contents, wanted, fastdct=True, fastupsample=False)
 
 
 def decode_bytes(contents, channels, dtype):
-    """A picture file as an array: `[h, w, c]`, or `[frames, h, w, 3]` for a GIF."""
+    """A picture file as an array: `[h, w, c]`, or `[frames, h, w, 3]` for a GIF.
+
+    uint8; uint16 of a PNG unless `dtype` is uint8.
+
+    Raises InvalidArgumentError for anything that is no whole picture.
+    """
     found = format_of(contents)
     try:
         if found == "jpeg":
             return decode_jpeg_bytes(contents, channels)
-        pillow = _library("PIL.Image", "pillow")
-        with pillow.open(io.BytesIO(contents)) as image:
-            if found == "gif":
-                frames = []
-                for i in range(getattr(image, "n_frames", 1)):
-                    image.seek(i)
-                    frames.append(np.asarray(image.convert("RGB")))
-                return np.stack(frames)
-            if dtype == np.uint16 and image.mode.startswith("I"):
-                return np.asarray(image).astype(np.uint16)[:, :, None]
-            return _as_channels(image, channels)
-    except (ValueError, OSError, SyntaxError) as error:
-        if isinstance(error, InvalidArgumentError | ImportError):
+        if found == "png":
+            return decode_png_bytes(contents, channels, dtype != np.uint8)
+        if channels == 1 or (channels == 4 and found == "gif"):
+            raise InvalidArgumentError(
+                f"A {found.upper()} file has no such channels.", expected="channels 0 or 3, of BMP 4", got=channels
+            )
+        return decode_gif_bytes(contents) if found == "gif" else decode_bmp_bytes(contents, channels)
+    except (ValueError, OSError, SyntaxError, EOFError, IndexError, struct.error) as error:
+        if isinstance(error, OpError | ImportError):
             raise
-        raise InvalidArgumentError(
-            f"The {found.upper()} file cannot be decoded.", expected="a whole file", got=str(error).split(" <")[0][:100]
-        ) from None
+        raise damaged(found.upper(), "a whole file", str(error).split(" <")[0][:100]) from None
 
 
 def _of_dtype(pixels, dtype):
-    """uint8 pixels in another dtype: uint16 times 257, as TensorFlow has it."""
+    """Pixels in another dtype, as TensorFlow scales them: floats are in [0, 1]."""
     if pixels.dtype == dtype:
         return pixels
-    return pixels.astype(np.uint16) * np.uint16(257) if dtype == np.uint16 else (pixels // 257).astype(dtype)
+    if dtype == np.uint16:
+        return pixels.astype(np.uint16) * np.uint16(256)
+    if dtype.kind == "f":
+        return pixels.astype(dtype) * dtype.type(1 / np.iinfo(pixels.dtype).max)
+    return (pixels // 257).astype(dtype) if pixels.dtype == np.uint16 else pixels.astype(dtype)
 
 
 @op(type="DecodeImage", node_name="decode_image", stateful=True, differentiable=False, host=("contents",))

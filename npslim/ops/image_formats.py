@@ -1,0 +1,295 @@
+"""PNG, GIF and BMP files to pixels as TensorFlow's decoders give them, quirks included.
+
+Pillow unpacks the bytes; which bytes they are, and how they become grey, colour or opaque, is done here, where
+TensorFlow differs from Pillow. Sizes are looked at before anything is allocated.
+"""
+
+import importlib
+import io
+import struct
+import zlib
+
+import numpy as np
+
+from npslim.errors import InvalidArgumentError, missing_extra
+
+_MOST_BYTES = 1 << 29  # TensorFlow's own limit
+_FEW_BYTES = 1 << 26  # what any file may ask for
+_MOST_EXPANSION = 2048  # of pixels to file, above that: real pictures of one colour stay below
+_RED, _GREEN, _BLUE = 9797, 19234, 3737  # of 2**15: libpng's weights of grey as TensorFlow sets them
+
+
+def pillow():
+    """Pillow's module Image. Raises MissingExtraError."""
+    try:
+        return importlib.import_module("PIL.Image")
+    except ImportError:
+        raise missing_extra("pillow", "image", "Reading and writing pictures") from None
+
+
+def damaged(kind, expected, got):
+    """The error for a file that cannot be decoded."""
+    return InvalidArgumentError(f"The {kind} file cannot be decoded.", expected=expected, got=got)
+
+
+def check_size(kind, data, *sizes):
+    """Raises InvalidArgumentError for a picture whose pixels are more than a file of that length can stand for."""
+    count = 1
+    for size in sizes:
+        count *= size
+    most = min(max(_FEW_BYTES, _MOST_EXPANSION * len(data)), _MOST_BYTES)
+    if count > most or count == 0:
+        raise damaged(kind, f"1 to {most} bytes of pixels", " x ".join(map(str, sizes)))
+
+
+# ---- PNG
+
+
+def decode_png(data, channels, wide):
+    """`[h, w, channels]`, uint16 if `wide`, else uint8."""
+    width, height, depth, color, interlaced, chunks = _png_parts(data)
+    palette, transparent = chunks.get(b"PLTE"), chunks.get(b"tRNS")
+    check_size("PNG", data, height, width, {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}[color], max(depth // 8, 1))
+    if depth == 16:
+        samples = _samples16(data, chunks, height, width, {0: 1, 2: 3, 4: 2, 6: 4}[color], interlaced)
+    else:
+        samples = _samples8(data)
+    alpha = samples[..., -1:] if color in (4, 6) else None
+    samples = samples[..., :-1] if color in (4, 6) else samples
+    if color == 3:
+        samples, alpha = _by_palette(samples[..., 0], palette, transparent)
+    elif transparent is not None and channels == 4:
+        alpha = _key_alpha(samples, transparent, depth)
+    if channels == 0:
+        channels = samples.shape[2] + (color in (4, 6) or (color == 3 and alpha is not None))
+    samples = _grey_or_colour(samples, channels < 3)
+    if channels in (2, 4):
+        opaque = np.full_like(samples[..., :1], (1 << depth) - 1)  # of the file's depth, as TensorFlow has it
+        samples = np.concatenate([samples, opaque if alpha is None else alpha], axis=2)
+    if depth == 16:
+        return samples if wide else (samples >> 8).astype(np.uint8)
+    return samples.astype(np.uint16) * np.uint16(257) if wide else samples
+
+
+def _png_parts(data):
+    """(width, height, depth, color, interlaced, {kind of chunk: its data}), IDATs together. Checks every CRC."""
+    if data[:8] != b"\x89PNG\r\n\x1a\n":
+        raise damaged("PNG", "the signature", repr(data[:8]))
+    chunks, at = {}, 8
+    while True:
+        if at + 12 > len(data):
+            raise damaged("PNG", "a chunk IEND", f"the end at byte {len(data)}")
+        length, kind = struct.unpack_from(">I4s", data, at)
+        if at + 12 + length > len(data):
+            raise damaged("PNG", f"a chunk of {length} bytes at byte {at}", f"{len(data) - at} bytes")
+        (checksum,) = struct.unpack_from(">I", data, at + 8 + length)
+        if checksum != zlib.crc32(data[at + 4 : at + 8 + length]):
+            raise damaged("PNG", "chunks with right checksums", f"a wrong one of {kind!r} at byte {at}")
+        chunks.setdefault(kind, []).append(data[at + 8 : at + 8 + length])
+        at += 12 + length
+        if kind == b"IEND":
+            break
+    chunks = {kind: b"".join(parts) for kind, parts in chunks.items()}
+    header = chunks.get(b"IHDR", b"")
+    if len(header) != 13:
+        raise damaged("PNG", "a header of 13 bytes", f"{len(header)} bytes")
+    width, height, depth, color, method, filters, interlaced = struct.unpack(">IIBBBBB", header)
+    depths = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
+    if depth not in depths.get(color, ()) or method or filters or interlaced > 1:
+        raise damaged("PNG", "a colour type and depth of the format", f"type {color}, depth {depth}")
+    if color == 3 and b"PLTE" not in chunks:
+        raise damaged("PNG", "a palette", "none")
+    return width, height, depth, color, bool(interlaced), chunks
+
+
+def _samples8(data):
+    """The samples of a file of up to 8 bits, grey ones stretched to 8: `[h, w, as in the file]`."""
+    with pillow().open(io.BytesIO(data)) as image:
+        if image.mode not in ("1", "L", "LA", "RGB", "RGBA", "P"):
+            image = image.convert("RGBA" if "A" in image.mode else "RGB")
+        array = np.asarray(image)
+    if array.dtype == bool:
+        array = array.astype(np.uint8) * np.uint8(255)
+    return array if array.ndim == 3 else array[..., None]
+
+
+def _by_palette(indices, palette, transparent):
+    """(colours, alpha or None)."""
+    table = np.zeros((256, 3), np.uint8)
+    colors = np.frombuffer(palette[: len(palette) // 3 * 3], np.uint8).reshape(-1, 3)[:256]
+    table[: len(colors)] = colors
+    if transparent is None:
+        return table[indices], None
+    opaque = np.full(256, 255, np.uint8)
+    opaque[: len(transparent[:256])] = np.frombuffer(transparent[:256], np.uint8)
+    return table[indices], opaque[indices][..., None]
+
+
+def _key_alpha(samples, transparent, depth):
+    """0 where a pixel has the one transparent colour, else opaque."""
+    key = np.frombuffer(transparent[: 2 * samples.shape[2]], ">u2").astype(np.int64)
+    if len(key) != samples.shape[2]:
+        raise damaged("PNG", "a transparent colour", f"{len(transparent)} bytes")
+    key = key * (255 // ((1 << depth) - 1)) if depth < 8 else key
+    most = np.array(65535 if depth == 16 else 255, samples.dtype)
+    return np.where((samples == key).all(axis=2, keepdims=True), np.zeros_like(most), most)
+
+
+def _grey_or_colour(samples, grey):
+    if grey and samples.shape[2] == 3:
+        wide = samples.astype(np.uint32)
+        mixed = wide[..., :1] * _RED + wide[..., 1:2] * _GREEN + wide[..., 2:] * _BLUE
+        return ((mixed + (16384 if samples.dtype == np.uint16 else 0)) >> 15).astype(samples.dtype)
+    return samples if grey or samples.shape[2] == 3 else np.repeat(samples, 3, axis=2)
+
+
+def _samples16(data, chunks, height, width, count, interlaced):
+    """The samples of a file of 16 bits, which Pillow would cut to 8."""
+    passes = [(0, 0, 1, 1)]
+    if interlaced:
+        passes = [(0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1)]
+    sizes = [(max(-(-(height - y) // dy), 0), max(-(-(width - x) // dx), 0)) for y, x, dy, dx in passes]
+    total = sum(h * (1 + 2 * w * count) for h, w in sizes if w)
+    try:
+        unpacked = zlib.decompressobj().decompress(chunks.get(b"IDAT", b""), total)
+    except zlib.error as error:
+        raise damaged("PNG", "deflated rows", str(error)) from None
+    if len(unpacked) != total:
+        raise damaged("PNG", f"{total} bytes of rows", f"{len(unpacked)} bytes")
+    result, at = np.zeros((height, width, count), np.uint16), 0
+    for (y, x, dy, dx), (h, w) in zip(passes, sizes, strict=True):
+        if h and w:
+            rows = np.frombuffer(unpacked, np.uint8, h * (1 + 2 * w * count), at).reshape(h, -1)
+            at += rows.size
+            result[y::dy, x::dx] = _unfiltered(rows, 2 * count).view(">u2").reshape(h, w, count)
+    return result
+
+
+def _unfiltered(rows, step):
+    """The bytes of rows whose first byte says how each was predicted from its neighbours `step` bytes away."""
+    above, found = [0] * (rows.shape[1] - 1), []
+    for kind, *row in rows.tolist():
+        if kind > 4:
+            raise damaged("PNG", "filters 0 to 4", kind)
+        for i, value in enumerate(row if kind else ()):
+            left, corner = (row[i - step], above[i - step]) if i >= step else (0, 0)
+            guess = (0, left, above[i], (left + above[i]) >> 1, None)[kind]
+            row[i] = (value + (_paeth(left, above[i], corner) if guess is None else guess)) & 255
+        found.append(row)
+        above = row
+    return np.array(found, np.uint8)
+
+
+def _paeth(a, b, c):
+    guess = a + b - c
+    near = abs(guess - a), abs(guess - b), abs(guess - c)
+    return a if near[0] <= near[1] and near[0] <= near[2] else b if near[1] <= near[2] else c
+
+
+# ---- GIF
+
+
+def decode_gif(data):
+    """`[frames, h, w, 3]`: each frame over the one before, whatever the file says of disposing it, as in TensorFlow."""
+    try:
+        height, width, frames = _gif_frames(data)
+    except (IndexError, struct.error):
+        raise damaged("GIF", "blocks and a trailer", f"the end at byte {len(data)}") from None
+    if not frames:
+        raise damaged("GIF", "a frame", "none")
+    check_size("GIF", data, len(frames), height, width, 3)
+    result = np.zeros((len(frames), height, width, 3), np.uint8)
+    for i, (left, top, size, interlaced, colors, transparent, packed) in enumerate(frames):
+        check_size("GIF", data, *size, 3)
+        indices = _gif_indices(size, interlaced, packed)
+        if i:
+            result[i] = result[i - 1]
+        shown = indices[: max(height - top, 0), : max(width - left, 0)]
+        drawn = shown != transparent
+        if drawn.any() and int(shown[drawn].max()) >= len(colors):
+            raise damaged("GIF", f"a palette of {int(shown[drawn].max()) + 1} colours", f"{len(colors)} colours")
+        result[i, top : top + shown.shape[0], left : left + shown.shape[1]][drawn] = colors[shown[drawn]]
+    return result
+
+
+def _gif_frames(data):
+    """(height, width, [(left, top, (h, w), interlaced, palette, transparent index, compressed data)])."""
+    width, height, flags = struct.unpack_from("<HHB", data, 6)
+    common, at = _gif_palette(data, 13, flags)
+    transparent, frames = -1, []
+    while data[at] != 0x3B:
+        if data[at] == 0x21:
+            if data[at + 1] == 0xF9:
+                transparent = data[at + 6] if data[at + 3] & 1 else -1
+            _, at = _gif_blocks(data, at + 2)
+        elif data[at] == 0x2C:
+            left, top, w, h, flags = struct.unpack_from("<HHHHB", data, at + 1)
+            own, at = _gif_palette(data, at + 10, flags)
+            start = at
+            _, at = _gif_blocks(data, at + 1)
+            colors = common if own is None else own
+            if colors is None:
+                raise damaged("GIF", "a palette", "none")
+            frames.append((left, top, (h, w), bool(flags & 64), colors, transparent, data[start:at]))
+            transparent = -1
+        else:
+            raise damaged("GIF", "an image, an extension or the trailer", f"{data[at]:#x} at byte {at}")
+    return height, width, frames
+
+
+def _gif_palette(data, at, flags):
+    """(colours `[n, 3]` or None, place after them)."""
+    if not flags & 128:
+        return None, at
+    count = 2 << (flags & 7)
+    return np.frombuffer(data, np.uint8, 3 * count, at).reshape(-1, 3), at + 3 * count
+
+
+def _gif_blocks(data, at):
+    start = at
+    while data[at]:
+        at += 1 + data[at]
+    return data[start:at], at + 1
+
+
+def _gif_indices(size, interlaced, packed):
+    """The indices of one frame: Pillow reads a file that has nothing else."""
+    h, w = size
+    colors = b"".join(bytes((i, 255 - i, i // 2)) for i in range(256))
+    image = struct.pack("<BHHHHB", 0x2C, 0, 0, w, h, 64 if interlaced else 0)
+    file = b"GIF89a" + struct.pack("<HHBBB", w, h, 0xF7, 0, 0) + colors + image + packed + b"\x3b"
+    with pillow().open(io.BytesIO(file)) as found:
+        found.load()
+        return np.asarray(found)
+
+
+# ---- BMP
+
+
+def decode_bmp(data, channels):
+    """`[h, w, channels]`: bits as they are, palettes not looked at, as in TensorFlow."""
+    if len(data) < 32:
+        raise damaged("BMP", "a header", f"{len(data)} bytes")
+    (start,), (width, height), (bits,) = (
+        struct.unpack_from("<I", data, 10), struct.unpack_from("<ii", data, 18), struct.unpack_from("<H", data, 28)
+    )  # fmt: skip
+    if bits not in (8, 24, 32) or width < 1 or height == 0:
+        raise damaged("BMP", "8, 24 or 32 bits a pixel", f"{bits} bits, {width} x {height}")
+    count, rows = bits // 8, abs(height)
+    step = (width * count + 3) // 4 * 4
+    if start + step * (rows - 1) + width * count > len(data):
+        raise damaged("BMP", f"{start + step * rows} bytes", f"{len(data)} bytes")
+    body = np.zeros(step * rows, np.uint8)  # some files leave out what fills up the last row
+    given = np.frombuffer(data, np.uint8, min(step * rows, len(data) - start), start)
+    body[: len(given)] = given
+    pixels = body.reshape(rows, step)[:, : width * count].reshape(rows, width, count)
+    pixels = pixels[::-1] if height > 0 else pixels
+    colors = np.repeat(pixels, 3, axis=2) if count == 1 else pixels[..., 2::-1]
+    if channels in (0, count):
+        channels = count
+    if channels == 1:
+        return np.ascontiguousarray(pixels)
+    if channels == 4:
+        alpha = pixels[..., 3:] if count == 4 else np.full((rows, width, 1), 255, np.uint8)
+        return np.concatenate([colors, alpha], axis=2)
+    return np.ascontiguousarray(colors)
