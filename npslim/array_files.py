@@ -15,7 +15,7 @@ import numpy as np
 
 from npslim import checkpoint_files as files
 from npslim._io import open_regular
-from npslim.array_reader import ArrayReader
+from npslim.array_reader import ArrayReader, is_possible
 from npslim.errors import InvalidArgumentError, NotFoundError, OpError
 from npslim.tfjs_files import TfjsReader
 from npslim.torch_files import TorchReader
@@ -144,8 +144,10 @@ class SafetensorsReader(ArrayReader):
     def _row(row, room):
         begin, end = row["data_offsets"]
         shape = tuple(row["shape"])
-        if any(type(n) is not int or n < 0 for n in (begin, end, *shape)) or end > room or len(shape) > 32:
+        if any(type(n) is not int or n < 0 for n in (begin, end, *shape)) or end > room:
             raise ValueError(f"no place for {row}")
+        if not is_possible(shape):
+            raise ValueError(f"no possible shape in {row}")
         if math.prod(shape) * np.dtype(_DTYPES[row["dtype"]]).itemsize != end - begin:
             raise ValueError(f"the size of {row} is wrong")
         return row["dtype"], shape, begin, end

@@ -3,9 +3,21 @@
 before: _io.py   next: hdf5.py
 """
 
+import math
 from typing import Any
 
 from npslim.errors import DataLossError, NotFoundError
+
+MOST_DIMENSIONS, _MOST_VALUES = 32, 1 << 42  # of 2**20 bytes at most
+
+
+def is_possible(shape):
+    """Whether an array can have that shape. NumPy refuses enormous sizes even beside a size of 0."""
+    return (
+        len(shape) <= MOST_DIMENSIONS
+        and min(shape, default=0) >= 0
+        and math.prod(n or 1 for n in shape) <= _MOST_VALUES
+    )
 
 
 class ArrayReader:

@@ -24,12 +24,12 @@ from typing import Any
 import numpy as np
 
 from npslim._io import open_regular
-from npslim.array_reader import ArrayReader
+from npslim.array_reader import MOST_DIMENSIONS, ArrayReader, is_possible
 from npslim.errors import InvalidArgumentError, UnimplementedError
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _NOWHERE = 2**64 - 1
-_MOST_OBJECTS, _MOST_MESSAGES, _MOST_DIMENSIONS, _DEEPEST = 100_000, 10_000, 32, 64
+_MOST_OBJECTS, _MOST_MESSAGES, _DEEPEST = 100_000, 10_000, 64
 _LARGEST_HEADER = 1 << 20
 _DATASPACE, _LINK_INFO, _DATATYPE, _LINK, _EXTERNAL, _LAYOUT, _FILTERS, _CONTINUATION, _SYMBOLS = (
     1, 2, 3, 6, 7, 8, 11, 16, 17,
@@ -377,8 +377,8 @@ class ForeignReader(ArrayReader):
 
     def _space(self, found, body, what):
         version, rank, flags = self._numbers("BBB", body, 0, what)
-        if version not in (1, 2) or rank > _MOST_DIMENSIONS:
-            raise self._damaged(f"{what} has no possible shape", f"<= {_MOST_DIMENSIONS} sizes", (version, rank, flags))
+        if version not in (1, 2) or rank > MOST_DIMENSIONS:
+            raise self._damaged(f"{what} has no possible shape", f"<= {MOST_DIMENSIONS} sizes", (version, rank, flags))
         if version == 2 and body[3] == 2:
             raise self._unread(f"{what} holds nothing", "a shape", "a null dataspace")
         found.shape = self._numbers(f"{rank}Q", body, 8 if version == 1 else 4, what)
@@ -443,6 +443,8 @@ class ForeignReader(ArrayReader):
     def _check_size(self, found, what):
         """A shape is believed only if the file can hold it."""
         size = found.nbytes
+        if not is_possible(found.shape):
+            raise self._damaged(f"{what} has no possible shape", f"<= {MOST_DIMENSIONS} sizes", list(found.shape))
         if found.chunk:
             most = 1040 * self.size  # deflate packs no better
             if size > most or (size and math.prod(found.chunk) * found.stored.itemsize > most):

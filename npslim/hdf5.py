@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from npslim._io import open_regular
+from npslim.array_reader import is_possible
 from npslim.errors import DataLossError, InvalidArgumentError, NotFoundError
 
 MAGIC = b"NPSLIM1\n"
@@ -232,7 +233,7 @@ class Reader:
         if math.prod(size or 1 for size in shape) * dtype.itemsize >= 1 << 63:
             raise self._damaged(f"the shape of tensor {name} is too large", "less than 2**63 bytes", repr(shape)[:100])
         least = count * (8 if kind == STRING else dtype.itemsize)
-        if len(shape) > 32 or nbytes < least or (kind != STRING and nbytes != least):
+        if not is_possible(shape) or nbytes < least or (kind != STRING and nbytes != least):
             raise self._damaged(
                 f"the size of tensor {name} is wrong", f"{least} bytes for {kind} {shape[:8]}", f"{nbytes} bytes"
             )

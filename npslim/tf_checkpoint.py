@@ -20,7 +20,7 @@ import numpy as np
 
 from npslim import sstable, wire
 from npslim._io import open_regular
-from npslim.array_reader import ArrayReader
+from npslim.array_reader import MOST_DIMENSIONS, ArrayReader, is_possible
 from npslim.crc32c import masked_crc32c
 from npslim.errors import DataLossError, InvalidArgumentError, NotFoundError, UnimplementedError
 
@@ -31,7 +31,7 @@ _DTYPES = {
 }  # fmt: skip
 _NUMBERS = {np.dtype(text): number for number, text in _DTYPES.items() if number not in (11, 12, 13, 14, 15, 16)}
 _STRING, _BOOL, _BFLOAT16 = 7, 10, 14
-_MOST_DIMENSIONS, _MOST_SHARDS = 32, 99999
+_MOST_SHARDS = 99999
 _WHOLE = (0, -1)  # TensorFlow's extent of a dimension that is not cut
 
 
@@ -115,8 +115,8 @@ class _Reader(ArrayReader):
         for shape in self._parts(message, field, what):
             dims = self._parts(self._message(shape, what), 2, what)
             sizes = [self._number(self._message(dim, what), 1, what) for dim in dims]
-        if len(sizes) > _MOST_DIMENSIONS or min(sizes, default=0) < 0:
-            raise self._damaged(f"{what} has no possible shape", f"<= {_MOST_DIMENSIONS} sizes >= 0", sizes[:40])
+        if not is_possible(sizes):
+            raise self._damaged(f"{what} has no possible shape", f"<= {MOST_DIMENSIONS} sizes >= 0", sizes[:40])
         return tuple(sizes)
 
     def _extents(self, data, shape, what):
@@ -128,7 +128,7 @@ class _Reader(ArrayReader):
             extents.append((self._number(extent, 1, what), length))
         inside = [e == _WHOLE or (0 <= e[0] and 0 <= e[1] <= n - e[0]) for e, n in zip(extents, shape, strict=False)]
         if len(extents) != len(shape) or not all(inside):
-            raise self._damaged(f"a slice of {what} does not lie in it", list(shape), extents[:_MOST_DIMENSIONS])
+            raise self._damaged(f"a slice of {what} does not lie in it", list(shape), extents[:MOST_DIMENSIONS])
         return tuple(extents)
 
     def _check_booleans(self, name, number, values):
@@ -507,7 +507,7 @@ def encode(tensors):
             number, image, crc = _STRING, *_encoded_strings(array)
         else:
             little = np.require(array, array.dtype.newbyteorder("<"), "C")
-            if little.dtype not in _NUMBERS or array.ndim > _MOST_DIMENSIONS:
+            if little.dtype not in _NUMBERS or array.ndim > MOST_DIMENSIONS:
                 raise InvalidArgumentError(
                     f"{name}: TensorFlow has no such dtype.", expected="numbers, booleans, strings", got=array.dtype
                 )

@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 
 from npslim._io import open_regular
-from npslim.array_reader import ArrayReader
+from npslim.array_reader import ArrayReader, is_possible
 from npslim.errors import InvalidArgumentError, UnimplementedError
 
 _DTYPES = {"float32": "<f4", "int32": "<i4", "bool": "?", "complex64": "<c8"}
 _QUANTIZED = {"uint8": "<u1", "uint16": "<u2", "float16": "<f2"}
-_LONGEST_MANIFEST, _MOST_DIMENSIONS = 1 << 26, 32
+_LONGEST_MANIFEST = 1 << 26
 
 
 @dataclass(frozen=True)
@@ -74,9 +74,10 @@ class TfjsReader(ArrayReader):
         at = 0
         for row in group["weights"]:
             name, shape, quantization = row["name"], tuple(row["shape"]), row.get("quantization") or {}
-            if not isinstance(name, str) or name in self._weights or any(type(n) is not int or n < 0 for n in shape):
+            sizes = all(type(n) is int for n in shape) and is_possible(shape)
+            if not isinstance(name, str) or name in self._weights or not sizes:
                 raise ValueError(f"no possible weight: {row}")
-            if row["dtype"] not in _DTYPES or len(shape) > _MOST_DIMENSIONS:
+            if row["dtype"] not in _DTYPES:
                 raise UnimplementedError(
                     f"{self.path}: {name} is of a kind that npslim does not read.", expected=", ".join(_DTYPES),
                     got=f"{row['dtype']} {shape}",

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from npslim._io import open_regular
-from npslim.array_reader import ArrayReader
+from npslim.array_reader import ArrayReader, is_possible
 from npslim.errors import InvalidArgumentError, OpError, UnimplementedError
 
 _DTYPES = {
@@ -31,7 +31,7 @@ _DTYPES = {
     "ComplexFloatStorage": "<c8", "ComplexDoubleStorage": "<c16",
 }  # fmt: skip
 _MAGIC = 0x1950A86A20F9469CFC6C
-_MOST_DIMENSIONS, _MOST_STEPS, _LARGEST_PICKLE, _DEEPEST = 32, 10_000_000, 1 << 27, 64
+_MOST_STEPS, _LARGEST_PICKLE, _DEEPEST = 10_000_000, 1 << 27, 64
 _MARK = object()
 
 
@@ -340,7 +340,7 @@ def _rebuilt(storage, offset, shape, strides, *_):
         raise ValueError("no possible tensor")
     last = offset + sum((n - 1) * step for n, step in zip(shape, strides, strict=True))
     size = math.prod(shape)
-    if len(shape) > _MOST_DIMENSIONS or size > max(storage.count, 1) or (size and last >= storage.count):
+    if not is_possible(shape) or size > max(storage.count, 1) or (size and last >= storage.count):
         raise ValueError(f"a tensor of {shape} in a storage of {storage.count}")
     return _Tensor(storage, offset, shape, strides)
 

@@ -185,10 +185,11 @@ HEADER = (b"", wire.field(1, 1))
 LIES = [
     ("lies nowhere", [HEADER, (b"x", entry(shard=7))]),
     ("lies nowhere", [HEADER, (b"x", entry(offset=-1))]),
-    ("is cut off", [HEADER, (b"x", entry(sizes=(2**40,), size=2**42))]),
-    ("size of tensor x at offset 0 is wrong", [HEADER, (b"x", entry(sizes=(2**40,)))]),
+    ("is cut off", [HEADER, (b"x", entry(sizes=(2**30,), size=2**32))]),
+    ("size of tensor x at offset 0 is wrong", [HEADER, (b"x", entry(sizes=(2**30,)))]),
     ("no possible shape", [HEADER, (b"x", entry(sizes=(-2,)))]),
     ("no possible shape", [HEADER, (b"x", entry(sizes=(1,) * 40))]),
+    ("no possible shape", [HEADER, (b"x", entry(sizes=(0, 2**62), size=0))]),
     ("overlap", [HEADER, (b"x", entry()), (b"y", entry())]),
     ("header is malformed", [(b"", b""), (b"x", entry())]),
     ("header is malformed", [(b"", wire.field(1, 10**9))]),
