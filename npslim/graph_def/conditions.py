@@ -4,7 +4,7 @@ npslim computes both sides and takes the value of the right one. A side may assi
 subtract from them: that has its effect where the condition holds. Other changes of state are refused there. Where the
 condition is known, one side is all there is.
 
-before: variables.py   next: importer.py
+before: variables.py   next: loops.py
 """
 
 import functools
@@ -68,12 +68,15 @@ class Conditions:
             )  # fmt: skip
         return made
 
+    def holds(self, sources):
+        """A boolean tensor: whether a run comes to the sides that `sources` lie on; None if they lie on none."""
+        return _holds(self.of(sources, ()))
+
     @staticmethod
     def _update(n, sides, convert):
         """A change of a variable on one side: of nothing, or not at all, where the run does not come there."""
         with n.scope():
-            ordered = sorted(sides, key=lambda pair: (pair[0].op.index, pair[1]))
-            holds = functools.reduce(logical_and, [c if side else logical_not(c) for c, side in ordered])
+            holds = _holds(sides)
             if n.node_def.op not in _ASSIGNMENTS:
                 n.put(1, merge_sides(holds, zeros_like(n.input(1)), n.input(1)))
                 return convert(n)
@@ -105,6 +108,13 @@ class Conditions:
                 return cast(condition if not side else ~condition, "int32")
 
         return made, index
+
+
+def _holds(sides):
+    """The conjunction of sides, a boolean tensor; None for no sides."""
+    ordered = sorted(sides, key=lambda pair: (pair[0].op.index, pair[1]))
+    parts = [condition if side else logical_not(condition) for condition, side in ordered]
+    return functools.reduce(logical_and, parts) if parts else None
 
 
 def _root(condition):

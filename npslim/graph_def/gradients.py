@@ -2,7 +2,7 @@
 
 Where npslim's op takes the array whose shape it needs, TensorFlow's takes the shape; `Source.like` finds the array.
 
-before: network.py   next: variables.py
+before: network.py   next: tensor_arrays.py
 """
 
 from npslim.errors import UnimplementedError

@@ -1,19 +1,22 @@
 """From a GraphDef to nodes of an npslim graph, with TensorFlow's names.
 
-before: conditions.py   next: meta.py
+before: loops.py   next: meta.py
 """
 
+import copy
 import heapq
 
 from npslim.errors import ArgumentTypeError, DataLossError, InvalidArgumentError, OpError, UnimplementedError
 from npslim.graph import Node, Tensor, control_dependencies, get_default_graph
-from npslim.graph_def import arrays, gradients, network, variables  # noqa: F401 - they fill the table of converters
+from npslim.graph_def import arrays, gradients, network, tensor_arrays, variables  # noqa: F401 - they fill the table
 from npslim.graph_def.conditions import ORDERLY, Conditions
+from npslim.graph_def.loops import ENTERS, EXITS, LOOPING, MERGES, NEXTS, Loop, frames_of
 from npslim.graph_def.messages import GraphDef
 from npslim.graph_def.source import CONVERTERS, Source
 from npslim.log import logger
 from npslim.op import as_tensor, is_state
 from npslim.ops import state
+from npslim.ops.shape import identity
 
 SAVING = {
     "Save",
@@ -34,8 +37,9 @@ def import_graph_def(graph_def, input_map=None, return_elements=None, name=None,
 
     input_map: {tensor's name in `graph_def`: tensor to take in its place}. return_elements: names of nodes and tensors
     in `graph_def`; they come back as a list of nodes and tensors, else None. The nodes that save and restore are left
-    out. Functions and loops are not read; of a condition both sides are computed. Random numbers are others than
-    TensorFlow's. Raises UnimplementedError for ops that npslim lacks, with a list of them, before anything is defined;
+    out. Functions are not read; of a condition both sides are computed; a loop becomes one `while_loop`, under whose
+    node its inner nodes lie. Random numbers are others than TensorFlow's.
+    Raises UnimplementedError for ops that npslim lacks, with a list of them, before anything is defined;
     InvalidArgumentError (a ValueError) for a graph that is not sound and for names that it does not have.
     Source: tf.import_graph_def of TensorFlow 1.15.
     """
@@ -56,28 +60,53 @@ class Importer:
             if self.node_defs.setdefault(node_def.name, node_def) is not node_def:
                 raise InvalidArgumentError("Two nodes have one name.", expected="different names", got=node_def.name)
         self.sources = {key: [parsed(i) for i in node_def.input] for key, node_def in self.node_defs.items()}
-        self.order = self._order()
+        self._check_sources()
+        self.order = self._order({})
+        self.frames = frames_of(self, self.order)
+        self.order = self._order(self._behind_loops())
         self.map = self._map(input_map or {})
         self.left_out = self._left_out(skip_unsupported)
         self.conditions = Conditions()
         self.outputs = {}
         self.nodes = {}
+        self.names = {}
+        self.exits = {}  # of loops that are defined: the tensor each gives
+        self.frame = ()
         self.prefix = name
 
     # ---- before anything is defined
 
-    def _order(self):
-        """The names, inputs first; otherwise in the order of the file. Raises InvalidArgumentError for a circle."""
+    def _check_sources(self):
+        for key, sources in self.sources.items():
+            for source, _ in sources:
+                if source not in self.node_defs:
+                    raise InvalidArgumentError(
+                        f"The input of {key} is not in the graph.", expected="the name of a node", got=source
+                    )
+
+    def _behind_loops(self):
+        """{name of an Exit: the Enters of its loop}, all of which it waits for."""
+        enters, found = {}, {}
+        for key, frame in self.frames.items():
+            if self.node_defs[key].op in ENTERS:
+                enters.setdefault(frame, []).append(key)
+        for key in self.frames:
+            if self.node_defs[key].op in EXITS:
+                found[key] = enters[self.frames[self.sources[key][0][0]]]
+        return found
+
+    def _order(self, further):
+        """The names, inputs first (and `further` ones), otherwise in the order of the file; what a loop brings back to
+        its beginning does not count. Raises InvalidArgumentError for any other circle.
+        """
         place = {key: i for i, key in enumerate(self.node_defs)}
         keys = list(self.node_defs)
         consumers, missing = {}, {}
         for key, sources in self.sources.items():
-            needed = {source for source, _ in sources}
+            back = self.node_defs[key].op in MERGES
+            needed = {source for source, _ in sources if not (back and self.node_defs[source].op in NEXTS)}
+            needed.update(further.get(key, ()))
             for source in needed:
-                if source not in place:
-                    raise InvalidArgumentError(
-                        f"The input of {key} is not in the graph.", expected="the name of a node", got=source
-                    )
                 consumers.setdefault(source, []).append(key)
             missing[key] = len(needed)
         ready = [place[key] for key, count in missing.items() if not count]
@@ -92,10 +121,9 @@ class Importer:
                     heapq.heappush(ready, place[consumer])
         if len(order) < len(keys):
             circle = sorted(key for key, count in missing.items() if count)
-            kind, hint = InvalidArgumentError, None
-            if any(self.node_defs[key].op == "NextIteration" for key in circle):
-                kind, hint = UnimplementedError, "a while loop of TensorFlow 1: define it again with while_loop"
-            raise kind("Nodes depend on each other in a circle.", expected="an order", got=circle[:_SHOWN], hint=hint)
+            raise InvalidArgumentError(
+                "Nodes depend on each other in a circle.", expected="an order", got=circle[:_SHOWN]
+            )
         return order
 
     def _map(self, input_map):
@@ -123,7 +151,7 @@ class Importer:
             sources = {source for source, index in self.sources[key] if (source, index) not in self.map}
             if op in SAVING or sources & saving:
                 saving.add(key)
-            elif op not in CONVERTERS and op not in ORDERLY:
+            elif op not in CONVERTERS and op not in ORDERLY and op not in LOOPING:
                 unknown.setdefault(op, []).append(key)
             if key in saving or op in unknown or sources & left_out:
                 left_out.add(key)
@@ -145,11 +173,40 @@ class Importer:
         name = "import" if self.prefix is None else self.prefix
         with graph.name_scope(name or None) as scope, graph.control_dependencies(None):
             self.prefix = scope
-            names = {key: self._reserved(key) for key in self.order if key not in self.left_out}
+            self.names.update({key: self._reserved(key) for key in self.order if key not in self.left_out})
             with graph.name_scope(None):
-                for key, full_name in names.items():
-                    self._define(key, full_name)
+                for key in self.names:
+                    if not self.frames[key] and self.node_defs[key].op not in ENTERS:
+                        self._define(key)
         return self
+
+    def inside(self, frame, values):
+        """An importer of the nodes of a loop into the current graph, a branch; `values` are what some of them give."""
+        made = copy.copy(self)
+        made.graph, made.frame, made.conditions, made.exits = get_default_graph(), frame, Conditions(), {}
+        made.outputs = {key: list(v) if isinstance(v, tuple) else [v] for key, v in values.items()}
+        made.nodes = {}
+        return made
+
+    def value(self, source):
+        """The tensor of `source`, a value of this loop, once the nodes that it needs are defined."""
+        needed, todo = set(), [source[0]]
+        while todo:
+            key = todo.pop()
+            if key in needed or key in self.outputs or len(self.frames[key]) < len(self.frame):
+                continue
+            needed.add(key)
+            if self.node_defs[key].op in EXITS:
+                inner = self.frames[self.sources[key][0][0]]
+                enters = [k for k in self.order if self.frames[k] == inner and self.node_defs[k].op in ENTERS]
+                todo += [name for enter in enters for name, _ in self.sources[enter]]
+            elif self.node_defs[key].op not in ENTERS:
+                todo += [name for name, _ in self.sources[key]]
+        with self.graph.name_scope(None):
+            for key in self.order:
+                if key in needed and self.frames[key] == self.frame:
+                    self._define(key)
+            return self.output(*source)
 
     def _reserved(self, key):
         """The unique name for the node `key`, so that no part of another node takes it."""
@@ -157,12 +214,16 @@ class Importer:
             raise InvalidArgumentError("This is not a valid name for a node.", expected="letters", got=repr(key))
         return self.graph.node_name(key)
 
-    def _define(self, key, full_name):
-        node_def = self.node_defs[key]
+    def _define(self, key):
+        node_def, full_name = self.node_defs[key], self.names[key]
         try:
-            controls = [source for source in self.sources[key] if source[1] is None]
+            if node_def.op in EXITS:
+                self.outputs[key] = [identity(self._exit(key), name=f"{full_name}/")]
+                self.nodes[key] = self.outputs[key][0].op
+                return
+            controls = [source for source in self.sources[key] if source[1] is None and self._is_here(source)]
             sources = [source for source in self.sources[key] if source[1] is not None]
-            n = Source(self.graph, node_def, full_name, [self._output(*source) for source in sources])
+            n = Source(self.graph, node_def, full_name, [self.output(*source) for source in sources])
             convert = CONVERTERS.get(node_def.op)
             device = "" if self.clear_devices else node_def.device
             with self.graph.device(device), control_dependencies([self._node(source) for source in controls]):
@@ -184,10 +245,25 @@ class Importer:
             [] if isinstance(found, Node) else list(found) if isinstance(found, tuple | list) else [found]
         )
 
+    def _is_here(self, source):
+        """Whether the node of a control input is defined in this graph: values that come into a loop are not."""
+        return source in self.map or source[0] in self.nodes
+
+    def _exit(self, key):
+        """The tensor that a loop gives at its Exit `key`."""
+        if key not in self.exits:
+            frame = self.frames[self.sources[key][0][0]]
+            loop = Loop(self, frame)
+            self.exits.update(loop.define())
+            sides = self.conditions.of([self.sources[enter][0] for enter in loop.enters], ())
+            for name in loop.exits:
+                self.conditions.put(name, sides)
+        return self.exits[key]
+
     def _node(self, source):
         return self.map.get(source) or self.nodes[source[0]]
 
-    def _output(self, key, index):
+    def output(self, key, index):
         """The tensor that output `index` of the node `key` has become. Raises InvalidArgumentError."""
         if (key, index) in self.map:
             return self.map[key, index]
@@ -209,7 +285,7 @@ class Importer:
             raise InvalidArgumentError(f"The node {key!r} was left out of the import.", got=self.node_defs[key].op)
         if key not in self.nodes:
             raise InvalidArgumentError(f"Requested return_element {name!r} not found in graph_def.", got=name)
-        return self._output(key, index) if is_tensor else self.nodes[key]
+        return self.output(key, index) if is_tensor else self.nodes[key]
 
 
 def parsed(text):

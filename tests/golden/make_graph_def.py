@@ -186,6 +186,38 @@ def conditional(rng):
     return [tf.identity(net, name="out")], {x: rng.normal(size=(4, 5))}
 
 
+@graph
+def loops(rng):
+    x = tf.placeholder(tf.float32, [None, 3], name="x")
+    n = tf.placeholder(tf.int32, [], name="n")
+    lengths = tf.placeholder(tf.int32, [None], name="lengths")
+    flag = tf.placeholder(tf.bool, [], name="flag")
+    w = tf.constant(np.eye(3, dtype=np.float32) * 0.5 + 0.1)
+    _, plain = tf.while_loop(lambda i, y: i < n, lambda i, y: (i + 1, tf.tanh(tf.matmul(y, w))), [0, x])
+
+    def body(i, grown):
+        total = tf.reduce_sum(x)
+        _, inner = tf.while_loop(lambda j, s: j < i, lambda j, s: (j + 1, s + tf.cast(j * i, tf.float32)), [0, total])
+        inner = tf.cond(tf.equal(i % 2, 0), lambda: inner * 2, lambda: inner - 1)
+        return i + 1, tf.concat([grown, [inner]], 0)
+
+    shapes = [tf.TensorShape([]), tf.TensorShape([None])]
+    _, nested = tf.while_loop(lambda i, grown: i < n, body, [0, tf.zeros([1])], shape_invariants=shapes)
+    doubled = 1.0 + tf.cast(flag, tf.float32)  # 1 where the loop is not run: it would never end
+    either = tf.cond(
+        flag, lambda: tf.while_loop(lambda k: k < 100.0, lambda k: k * doubled, [tf.constant(1.0)]),
+        lambda: tf.constant(-1.0),
+    )  # fmt: skip
+    mapped = tf.map_fn(lambda row: tf.reduce_sum(row * row) + row, x)
+    scanned = tf.scan(lambda before, row: before * 0.5 + row, x)
+    several = tf.map_fn(lambda pair: (pair[0] + 1.0, tf.argmax(pair[1])), (x, x), dtype=(tf.float32, tf.int64))
+    cell = tf.nn.rnn_cell.LSTMCell(4)
+    sequence = tf.stack([x, x * 2, -x], 1)
+    outputs, state = tf.nn.dynamic_rnn(cell, sequence, lengths, dtype=tf.float32)
+    y = [plain, nested, either, mapped, scanned, *several, outputs, state.h]
+    return y, {x: rng.normal(size=(4, 3)), n: 4, lengths: [3, 1, 2, 0], flag: False}
+
+
 def record(name, define):
     rng = np.random.default_rng(sum(map(ord, name)))
     with tf.Graph().as_default() as made, tf.Session() as sess:
@@ -276,11 +308,32 @@ def resources(rng):
     return train_op, y, {x: rng.normal(size=(STEPS, 4, 6))}
 
 
+def switched(rng):
+    """Batch norm that a placeholder switches between training and not, for programs that evaluate on the side."""
+    x = tf.placeholder(tf.float32, [None, 4, 4, 3], name="x")
+    training = tf.placeholder(tf.bool, [], name="is_training")
+    net = slim.conv2d(
+        x,
+        5,
+        [3, 3],
+        normalizer_fn=slim.batch_norm,
+        normalizer_params={"is_training": training, "decay": 0.8},
+        scope="c",
+    )
+    net = tf.layers.batch_normalization(slim.flatten(net), training=training, momentum=0.7, name="bn")
+    y = slim.fully_connected(net, 2, activation_fn=None, scope="y")
+    loss = tf.reduce_mean(tf.square(y - 1.0))
+    with tf.control_dependencies(tf.get_collection(tf.GraphKeys.UPDATE_OPS)):
+        train_op = slim.learning.create_train_op(loss, tf.train.GradientDescentOptimizer(0.05))
+    flags = np.array([True, False, True, False])
+    return train_op, tf.sigmoid(y), {x: rng.normal(size=(STEPS, 6, 4, 4, 3)), training: flags}
+
+
 def main():
     os.makedirs(FOLDER, exist_ok=True)
     for name, define in GRAPHS.items():
         record(name, define)
-    for define in (training, resources):
+    for define in (training, resources, switched):
         metagraph(define.__name__, define)
     np.savez_compressed(os.path.join(HERE, "graph_def.npz"), **arrays)
 
