@@ -1,122 +1,100 @@
-"""CPU seconds of one training step of each net, npslim's and TensorFlow's, and their ratio.
+"""One training step of each net: npslim beside TensorFlow, PyTorch and the teaching libraries that are installed.
 
-python bench/steps.py --peer PYTHON --peer-path FOLDER [--nets mlp lenet] [--kernels fast] [--rounds 15]
+python bench/steps.py [--peer tensorflow=PYTHON[:PATH]] [--peer torch=PYTHON] ... [--nets mlp lenet] [--rounds 15]
+                      [--kernels fast] [--threads 1]
 
-Each library runs in a process of its own, at one thread; the two take their steps in turn. What is told: medians of
-process CPU seconds a step, of import, of building the graph with its first step, and the peak of resident memory.
-Results go to bench/results/ as JSON and as a table. `--peer` is a Python that has TensorFlow and tf_slim, `--peer-path`
-what its PYTHONPATH shall be.
+Each library runs in a process of its own, and all take their steps in turn. At one thread the figures are medians of
+process CPU seconds; with `--threads 2` they are medians of wall clock time, beside npslim's own at one thread, and the
+table tells how busy the machine was. Further: CPU seconds of import, and of building the graph with its first step; the
+peak of resident memory of the steps after the first two, and of the whole process.
+Results go to bench/results/ as JSON and as a table. A peer is a Python that has the library, with what its PYTHONPATH
+shall be: tensorflow (with tf_slim), torch, dezero, mygrad, autograd; the last three run the first two nets.
 """
 
 import argparse
-import importlib
 import json
 import os
 import platform
+import re
 import resource
 import statistics
 import subprocess
 import sys
 import time
 from pathlib import Path
-from types import SimpleNamespace
 
 from nets import NETS
+from peers import LIBRARIES, TEACHING
 
 HERE = Path(__file__).resolve().parent
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 UNSET = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
+GOALS = {  # net: (goal, at the least), of TensorFlow's time
+    "mlp": (0.7, 0.9), "lenet": (1.0, 1.5), "cifar": (0.9, 1.2), "vgg_16": (0.5, 0.8), "resnet_v1_50": (0.9, 1.2),
+    "inception_v3": (1.0, 1.3), "mobilenet": (1.2, 1.8),
+}  # fmt: skip
 
 # ---- one library, in a process of its own
 
 
-def npslim_library(kernels):
-    """npslim with the few functions beyond slim's that the nets need."""
-    npslim = importlib.import_module("npslim")
-    optimizers = importlib.import_module("npslim.optimizers")
-
-    return SimpleNamespace(
-        slim=npslim, concat=npslim.concat, relu=npslim.relu, placeholder=npslim.placeholder,
-        seed=npslim.set_random_seed, initializer=npslim.global_variables_initializer,
-        optimizer=optimizers.MomentumOptimizer, session=lambda: npslim.Session(kernels=kernels, threads=1),
-        version="NumPy " + importlib.import_module("numpy").__version__,
-    )  # fmt: skip
-
-
-def tensorflow_library():
-    """TensorFlow with tf_slim, at one thread."""
-    importlib.import_module("tfshim")
-    tf = importlib.import_module("tensorflow.compat.v1")
-    tf.disable_v2_behavior()
-    config = tf.ConfigProto(intra_op_parallelism_threads=1, inter_op_parallelism_threads=1)
-    return SimpleNamespace(
-        slim=importlib.import_module("tf_slim"), concat=tf.concat, relu=tf.nn.relu, placeholder=tf.placeholder,
-        seed=tf.set_random_seed, initializer=tf.global_variables_initializer, optimizer=tf.train.MomentumOptimizer,
-        session=lambda: tf.Session(config=config), version=tf.__version__,
-    )  # fmt: skip
-
-
-def train_step(lib, net):
-    """A function that makes one training step on random images, and returns the loss."""
-    np = importlib.import_module("numpy")
-
-    lib.seed(1)
-    rng = np.random.default_rng(1)
-    images = lib.placeholder("float32", [net.batch, *net.size])
-    labels = lib.placeholder("float32", [net.batch, net.classes])
-    loss = lib.slim.losses.softmax_cross_entropy(net.logits(lib, images), labels)
-    train_op = lib.slim.learning.create_train_op(loss, lib.optimizer(0.001, 0.9))
-    session = lib.session()
-    session.run(lib.initializer())
-    feeds = {
-        images: rng.normal(size=(net.batch, *net.size)).astype("float32"),
-        labels: np.eye(net.classes, dtype="float32")[rng.integers(net.classes, size=net.batch)],
-    }
-    return lambda: float(session.run(train_op, feeds))
-
-
-def serve(side, name, kernels):
+def serve(side, options):
     """Build, make a first step, then a step for each line that comes in; each answer is a line of JSON."""
 
     def tell(**answer):
         print(json.dumps(answer), flush=True)
 
+    name = options.nets[0]
     begin = time.process_time()
-    lib = tensorflow_library() if side == "tensorflow" else npslim_library(kernels)
+    lib = LIBRARIES[side](options.kernels, options.threads)
     imported = time.process_time()
-    step = train_step(lib, NETS[name])
+    step = lib.step(NETS[name], name)
     loss = step()
     first = time.process_time() - imported
     tell(import_s=imported - begin, first_s=first, loss=loss, version=lib.version)
-    for _ in sys.stdin:
-        begin = time.process_time()
+    for number, _ in enumerate(sys.stdin):
+        if number == 1:
+            forget_peak()
+        cpu, wall = time.process_time(), time.perf_counter()
         loss = step()
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        tell(step_s=time.process_time() - begin, loss=loss, peak_mb=peak)
+        cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+        whole = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        tell(cpu_s=cpu, wall_s=wall, loss=loss, peak_mb=peak() or whole, whole_mb=whole)
 
 
-# ---- both, in turn
+def forget_peak():
+    """Let Linux forget the peak of this process's resident memory."""
+    path = Path("/proc/self/clear_refs")
+    if path.exists():
+        path.write_text("5")
+
+
+def peak():
+    """Megabytes of that peak, or None."""
+    path = Path("/proc/self/status")
+    found = re.search(r"VmHWM:\s+(\d+) kB", path.read_text()) if path.exists() else None
+    return int(found[1]) / 1024 if found else None
+
+
+# ---- all, in turn
 
 
 class Library:
     """A process that serves one library; `ask()` makes one step and gives its answer."""
 
-    def __init__(self, side, python, path, name, kernels):
+    def __init__(self, side, python, path, name, kernels, threads):
         environment = {key: value for key, value in os.environ.items() if key not in UNSET}
-        environment |= dict.fromkeys(THREADS, "1") | {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": path}
+        environment |= dict.fromkeys(THREADS, str(threads if side != "npslim" else 1))
+        environment |= {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": path}
         command = [python, str(HERE / "steps.py"), "--serve", side, "--nets", name, "--kernels", kernels]
-        self.process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            env=environment,
-        )
+        command += ["--threads", str(threads)]
+        pipe, nothing = subprocess.PIPE, subprocess.DEVNULL
+        self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=nothing, text=True, env=environment)
         self.started = self._answer()
 
     def _answer(self):
         line = self.process.stdout.readline()
+        while line and not line.startswith("{"):  # some libraries greet
+            line = self.process.stdout.readline()
         if not line:
             raise SystemExit(f"{self.process.args} ended with {self.process.wait()}")
         return json.loads(line)
@@ -133,14 +111,23 @@ class Library:
 
 def measure(name, options):
     """{side: figures} of one net; the first two steps are not counted."""
-    sides = {"npslim": (sys.executable, os.environ.get("PYTHONPATH", str(HERE.parent)))}
-    if options.peer:
-        sides["tensorflow"] = (options.peer, options.peer_path)
-    libraries = {side: Library(side, python, path, name, options.kernels) for side, (python, path) in sides.items()}
+    own = (sys.executable, os.environ.get("PYTHONPATH", str(HERE.parent)))
+    sides = {"npslim": ("npslim", *own, options.threads)}
+    if options.threads > 1:
+        sides["npslim, one thread"] = ("npslim", *own, 1)
+    for peer in options.peer:
+        side, _, where = peer.partition("=")
+        if side not in TEACHING or name in ("mlp", "lenet"):
+            sides[side] = (side, *where.partition(":")[::2], options.threads)
+    libraries = {
+        label: Library(side, python, path, name, options.kernels, threads)
+        for label, (side, python, path, threads) in sides.items()
+    }
     answers = {side: [] for side in libraries}
-    for _ in range(options.rounds + 2):
+    for number in range(options.rounds + 2):
         for side, library in libraries.items():
-            answers[side].append(library.ask())
+            if side not in TEACHING or number < 5:  # they are slow, and their figures are far from the others'
+                answers[side].append(library.ask())
     figures = {side: summary(library.started, answers[side]) for side, library in libraries.items()}
     for library in libraries.values():
         library.close()
@@ -148,11 +135,11 @@ def measure(name, options):
 
 
 def summary(started, answers):
-    steps = sorted(answer["step_s"] for answer in answers[2:])
+    cpu, wall = ([answer[key] for answer in answers[2:]] for key in ("cpu_s", "wall_s"))
     return {
-        "step_ms": 1e3 * statistics.median(steps), "fastest_ms": 1e3 * steps[0], "peak_mb": answers[-1]["peak_mb"],
-        "import_s": started["import_s"], "first_s": started["first_s"], "version": started["version"],
-        "losses": [started["loss"], answers[-1]["loss"]],
+        "step_ms": 1e3 * statistics.median(cpu), "fastest_ms": 1e3 * min(cpu), "wall_ms": 1e3 * statistics.median(wall),
+        "peak_mb": answers[-1]["peak_mb"], "whole_mb": answers[-1]["whole_mb"], "import_s": started["import_s"],
+        "first_s": started["first_s"], "version": started["version"], "losses": [started["loss"], answers[-1]["loss"]],
     }  # fmt: skip
 
 
@@ -162,50 +149,87 @@ def machine():
     environment = {key: value for key, value in os.environ.items() if key not in UNSET}
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
     blas = sorted({f"{x['internal_api']} {x['version']} {x.get('architecture')}" for x in json.loads(found.stdout)})
+    cpu = re.search(r"model name\s*:\s*(.*)", Path("/proc/cpuinfo").read_text()) if os.name == "posix" else None
     return {
-        "machine": platform.machine(), "cores": os.cpu_count(), "python": platform.python_version(), "blas": blas
+        "machine": f"{platform.machine()} {cpu[1] if cpu else ''}".strip(), "cores": os.cpu_count(),
+        "python": platform.python_version(), "blas": blas, "load": os.getloadavg()[0],
     }  # fmt: skip
+
+
+# ---- tables
 
 
 def table(results):
     """The results as a markdown table."""
-    lines = ["| net | npslim ms | TF ms | ratio | peak MB | TF peak MB | first step s | TF first step s |"]
-    lines.append("| --- | --- | --- | --- | --- | --- | --- | --- |")
-    for name, sides in results["nets"].items():
-        ours, theirs = sides["npslim"], sides.get("tensorflow")
-        cells = [name, f"{ours['step_ms']:.1f}", "-", "-", f"{ours['peak_mb']:.0f}", "-", f"{ours['first_s']:.2f}", "-"]
-        if theirs:
-            cells[2:4] = f"{theirs['step_ms']:.1f}", f"{ours['step_ms'] / theirs['step_ms']:.2f}"
-            cells[5], cells[7] = f"{theirs['peak_mb']:.0f}", f"{theirs['first_s']:.2f}"
-        lines.append("| " + " | ".join(cells) + " |")
+    threads = results["threads"]
+    rows = threads_table(results) if threads > 1 else one_thread_table(results)
     about = results["machine"]
-    lines += ["", f"Kernels {results['kernels']}, {results['rounds']} rounds, one thread, medians of CPU time."]
+    versions = {side: figures["version"] for net in results["nets"].values() for side, figures in net.items()}
+    clock = "medians of CPU time" if threads == 1 else "medians of wall clock time"
+    lines = [*rows, "", f"Kernels {results['kernels']}, {results['rounds']} rounds, {threads} thread(s), {clock}."]
     lines += [
-        f"{about['cores']} cores {about['machine']}, Python {about['python']}, BLAS {', '.join(about['blas'])}.",
+        f"{about['cores']} cores {about['machine']}, Python {about['python']}, BLAS {', '.join(about['blas'])}; "
+        + ", ".join(f"{side} {version}" for side, version in versions.items())
+        + ".",
+        f"Others kept {about['load']:.1f} cores busy when it began.",
         "",
     ]
     return "\n".join(lines)
 
 
+def one_thread_table(results):
+    sides = [side for side in LIBRARIES if side != "npslim" and any(side in net for net in results["nets"].values())]
+    head = ["net", "npslim ms", *(f"{side} ms" for side in sides)]
+    head += ["of tensorflow's", "fastest steps", "goal", "at the least", "peak MB", "of tensorflow's"]
+    head += ["first step s", "of tensorflow's"]
+    lines = ["| " + " | ".join(head) + " |", "| --- " * len(head) + "|"]
+    for name, net in results["nets"].items():
+        ours, theirs = net["npslim"], net.get("tensorflow")
+        cells = [name, f"{ours['step_ms']:.1f}"]
+        cells += [f"{net[side]['step_ms']:.1f}" if side in net else "-" for side in sides]
+        cells += [_ratio(ours, theirs, "step_ms"), _ratio(ours, theirs, "fastest_ms")]
+        cells += [str(x) for x in GOALS[name]]
+        cells += [f"{ours['peak_mb']:.0f}", _ratio(ours, theirs, "peak_mb")]
+        cells += [f"{ours['first_s']:.2f}", _ratio(ours, theirs, "first_s")]
+        lines.append("| " + " | ".join(cells) + " |")
+    return lines
+
+
+def threads_table(results):
+    lines = ["| net | one thread, wall ms | threads, wall ms | times as fast | tensorflow, wall ms |"]
+    lines.append("| --- | --- | --- | --- | --- |")
+    for name, net in results["nets"].items():
+        one, more, theirs = net["npslim, one thread"], net["npslim"], net.get("tensorflow")
+        cells = [name, f"{one['wall_ms']:.1f}", f"{more['wall_ms']:.1f}", _ratio(one, more, "wall_ms")]
+        lines.append("| " + " | ".join([*cells, f"{theirs['wall_ms']:.1f}" if theirs else "-"]) + " |")
+    return lines
+
+
+def _ratio(ours, theirs, key):
+    return f"{ours[key] / theirs[key]:.2f}" if theirs else "-"
+
+
 def write(results, folder):
+    """JSON and table, one pair for each kind of kernels and number of threads."""
     folder.mkdir(exist_ok=True)
-    name = f"steps-{results['kernels']}"
+    name = f"steps-{results['kernels']}" + (f"-{results['threads']}-threads" if results["threads"] > 1 else "")
     (folder / f"{name}.json").write_text(json.dumps(results, indent=1) + "\n")
     (folder / f"{name}.md").write_text(table(results))
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--peer", help="a Python with TensorFlow and tf_slim")
-    parser.add_argument("--peer-path", default="", help="its PYTHONPATH")
-    parser.add_argument("--nets", nargs="+", default=["mlp", "lenet", "cifar"])
-    parser.add_argument("--kernels", default="plain")
+    parser.add_argument("--peer", action="append", default=[], help="LIBRARY=PYTHON[:PATH], as often as you like")
+    parser.add_argument("--nets", nargs="+", default=list(NETS))
+    parser.add_argument("--kernels", default="fast")
     parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--serve", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.serve:
-        return serve(options.serve, options.nets[0], options.kernels)
-    results = {"machine": machine(), "kernels": options.kernels, "rounds": options.rounds, "nets": {}}
+        return serve(options.serve, options)
+    results = {"machine": machine(), "kernels": options.kernels, "rounds": options.rounds, "threads": options.threads}
+    results["nets"] = {}
     for name in options.nets:
         results["nets"][name] = measure(name, options)
         write(results, HERE / "results")

@@ -30,7 +30,7 @@ from npslim.errors import (
     ShapeError,
     range_of,
 )
-from npslim.fast.rewrite import rewrite
+from npslim.fast.rewrite import rewrite, rewrite_roughly
 from npslim.fast.workers import available, sharing
 from npslim.graph import IndexedSlices, Node, Tensor, get_default_graph, sessions
 from npslim.op import as_array, is_state, read_of
@@ -38,7 +38,7 @@ from npslim.plan import REWRITES, check_kernels, make_plan, stand_in
 from npslim.profiler import watched, watching
 from npslim.spec import compatible, is_full, show_shape
 
-REWRITES["fast"] = rewrite
+REWRITES["fast"], REWRITES["rough"] = rewrite, rewrite_roughly
 _NOTED = "npslim: noted"  # on an error: it already says which node it came from
 
 
@@ -303,7 +303,8 @@ class Session:
     """Runs parts of a graph.
 
     kernels: "fast" runs a rewritten plan, "plain" the textbook's kernels, which give the same, "reference" accumulates
-    in float64 and rounds once.
+    in float64 and rounds once. "rough" is "fast" with a quicker algorithm for convolutions by 3x3 that loses about one
+    digit of seven (docs/decisions/0010).
     threads: how many the fast kernels may use, all cores if None; the bits are the same for any number.
     device: "cpu", or "gpu" for CuPy. `target` and `config` are accepted for old programs and change nothing.
     """

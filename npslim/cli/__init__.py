@@ -3,10 +3,10 @@
 import argparse
 import sys
 
-from npslim.cli import ckpt, data, demo, golden, port, report, run
+from npslim.cli import ckpt, data, demo, golden, port, report, run, tune
 from npslim.errors import OpError
 
-COMMANDS = (demo, run, port, ckpt, data, report, golden)
+COMMANDS = (demo, run, port, ckpt, data, report, golden, tune)
 
 
 def main(argv=None):

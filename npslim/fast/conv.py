@@ -17,10 +17,11 @@ import numpy as np
 
 from npslim.fast.arena import scratch
 from npslim.fast.blas import product
+from npslim.fast.choice import figures
 from npslim.fast.tiles import cut
 from npslim.fast.workers import each
 
-TILE = 3 << 19  # bytes of a tile's input and output together
+TILE = None  # bytes of a tile's input and output together, or None for what was measured
 PLACES = 1024  # the least places of a tile
 GROUPS = 4  # of tiles, each of which adds up a filter's gradient
 
@@ -81,7 +82,7 @@ class Tile:
 def tiles(x, slide, out, depth):
     """(images, rows) of each tile."""
     row = x.itemsize * (x.shape[3] * slide.kernel[0] * slide.strides[1] + depth)
-    return cut(x.shape[0], out[0], out[1], max(PLACES, TILE // row), PLACES // 4)
+    return cut(x.shape[0], out[0], out[1], max(PLACES, (TILE or figures()["tile"]) // row), PLACES // 4)
 
 
 def correlate(x, w, y, slide):

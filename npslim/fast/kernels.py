@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from npslim.fast import batch_norm, depthwise, pool, winograd
+from npslim.fast import batch_norm, depthwise, pool, winograd, winograd4
 from npslim.fast.blas import large_product
+from npslim.fast.choice import algorithm
 from npslim.fast.conv import Slide, correlate, correlate_filter, correlate_input
 from npslim.fast.loops import by_blocks, where_positive
 from npslim.ops.windows import per_dimension, sliding
@@ -34,8 +35,11 @@ class Placed:
     plain: Any
 
     @classmethod
-    def of(cls, step):
-        """The fast kernel of a step; None if it has none, or is known to be small."""
+    def of(cls, step, rough=False):
+        """The fast kernel of a step; None if it has none, or is known to be small.
+
+        rough: convolutions may take algorithms that lose some digits.
+        """
         fast = FAST.get(step.node.op.name)
         if fast is None or step.rewritten:
             return None
@@ -43,7 +47,8 @@ class Placed:
         small = fast is matmul and is_full(spec.shape) and math.prod(spec.shape) < SMALL
         if spec.dtype.char not in "fd" or small:
             return None
-        return cls(step, step.inputs, fast, step.node.attrs, step.kernel)
+        attrs = {**step.node.attrs, "rough": True} if rough and fast in _CONVOLUTIONS else step.node.attrs
+        return cls(step, step.inputs, fast, attrs, step.kernel)
 
     def used_first(self, slot):
         """False: what it reads cannot be written over."""
@@ -69,7 +74,8 @@ class Placed:
         if w is None or None in w:
             return ""
         conv = _Convolution((x[0] or 1, *x[1:]), w, self.attrs, self.fast is conv2d_backprop_filter)
-        return ", dilated" if conv.dilated else f" by {conv.algorithm}"
+        rough = conv.algorithm == "winograd" and conv.winograd is winograd4
+        return ", dilated" if conv.dilated else f" by {conv.algorithm}" + (" of 4x4" if rough else "")
 
 
 def matmul(arena, a, b, *, transpose_a=False, transpose_b=False):
@@ -87,15 +93,6 @@ def matmul(arena, a, b, *, transpose_a=False, transpose_b=False):
 # ---- convolutions
 
 
-def algorithm(kernel, strides, c, o, by_filter=False):
-    """What is quickest for a convolution of `c` channels to `o`, by what `bench/convolutions.py` measures."""
-    if kernel == (1, 1) and strides == (1, 1):
-        return "product"
-    if kernel == (3, 3) and strides == (1, 1) and min(c, o) >= 64 and (by_filter or c * o >= 8192):
-        return "winograd"
-    return "windows"
-
-
 class _Convolution:
     """The attributes of a convolution for one shape of input and filter; its arrays have their channels last."""
 
@@ -107,6 +104,7 @@ class _Convolution:
         self.slide = Slide(given.kernel, given.strides, tuple(before for before, _ in pads))
         self.output = given.join(n, given.output_sizes(sizes), w[3])
         self.algorithm = algorithm(given.kernel, given.strides, c, w[3], by_filter)
+        self.winograd = winograd4 if attrs.get("rough") else winograd
         inside = not any(map(any, pads)) and not given.channels_first
         if inside and given.kernel == tuple(sizes):
             self.algorithm = "dense"
@@ -139,7 +137,7 @@ def conv2d(arena, x, w, **attrs):
     elif conv.algorithm == "product":
         large_product(rows(x), w[0, 0], rows(out))
     elif conv.algorithm == "winograd":
-        winograd.correlate(x, w, out, conv.slide.first)
+        conv.winograd.correlate(x, w, out, conv.slide.first)
     else:
         correlate(x, w, out, conv.slide)
     return y
@@ -158,7 +156,7 @@ def conv2d_backprop_input(arena, like, w, g, **attrs):
         large_product(rows(g), w[0, 0].T, rows(out))
     elif conv.algorithm == "winograd":
         top, left = conv.slide.first
-        winograd.correlate(g, w, out, (2 - top, 2 - left), turned=True)
+        conv.winograd.correlate(g, w, out, (2 - top, 2 - left), turned=True)
     else:
         correlate_input(g, w.transpose(0, 1, 3, 2), out, conv.slide)
     return x
@@ -176,7 +174,7 @@ def conv2d_backprop_filter(arena, x, like, g, **attrs):
     elif conv.algorithm == "product":
         large_product(rows(x).T, rows(g), w[0, 0])
     elif conv.algorithm == "winograd":
-        winograd.correlate_filter(x, g, w, conv.slide.first)
+        conv.winograd.correlate_filter(x, g, w, conv.slide.first)
     else:
         correlate_filter(x, g, w, conv.slide)
     return w

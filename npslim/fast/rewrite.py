@@ -24,11 +24,12 @@ from npslim.spec import is_full
 
 @dataclass
 class Draft:
-    """A plan being rewritten. `loops`: {output slot: Loop} of the steps that became loops."""
+    """A plan being rewritten. `loops`: {output slot: Loop} of the steps that became loops; `rough`: see `Placed`."""
 
     plan: Any
     fetches: tuple
     fed: tuple
+    rough: bool = False
     loops: dict = field(default_factory=dict)
 
     @property
@@ -56,9 +57,9 @@ class Draft:
                 self.plan.slots[tensor] = renamed.get(slot, slot)
 
 
-def rewrite(plan, fetches, fed):
-    """Run all passes over `plan`."""
-    draft = Draft(plan, fetches, fed)
+def rewrite(plan, fetches, fed, rough=False):
+    """Run all passes over `plan`. rough: convolutions may take algorithms that lose some digits."""
+    draft = Draft(plan, fetches, fed, rough)
     for one in PASSES:
         one(draft)
     set_lifetimes(plan.steps, draft.keep)
@@ -257,7 +258,7 @@ def place_kernels(draft):
         step.inputs = lend(step, forwards)
         if step.inputs and not step.rewritten:
             forwards[step.node.op.name, step.inputs[0]] = step
-        placed = Placed.of(step)
+        placed = Placed.of(step, draft.rough)
         if placed is not None:
             draft.loops[step.outputs[0]] = placed
 
@@ -502,4 +503,11 @@ PASSES = [
     place_kernels, block_updates,
 ]  # fmt: skip
 
+
+def rewrite_roughly(plan, fetches, fed):
+    """`rewrite`, with convolutions that lose some digits."""
+    rewrite(plan, fetches, fed, rough=True)
+
+
 KERNELS.setdefault("fast", with_quick_kernel)
+KERNELS.setdefault("rough", with_quick_kernel)

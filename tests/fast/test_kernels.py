@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 import npslim as slim
-from npslim.fast import batch_norm, conv, depthwise, kernels, pool, winograd
+from npslim.fast import batch_norm, conv, depthwise, kernels, pool, winograd, winograd4
 from npslim.fast.arena import Arena
 from npslim.fast.kernels import FAST
 from npslim.ops.conv import (
@@ -34,6 +34,7 @@ def tiles(request, monkeypatch):
         monkeypatch.setattr(conv, "PLACES", 2)
         monkeypatch.setattr(conv, "TILE", 256)
         monkeypatch.setattr(winograd, "PIECES", 3)
+        monkeypatch.setattr(winograd4, "PIECES", 2)
         monkeypatch.setattr(pool, "BLOCK", 8)
         monkeypatch.setattr(depthwise, "TILE", 12)
         monkeypatch.setattr(depthwise, "WIDTH", 6)
@@ -144,6 +145,62 @@ def test_winograd(size, padding, tiles, monkeypatch):
     check_sums(conv2d, (x, w), attrs, winograd_terms("x"))
     check_sums(conv2d_backprop_input, (x, w, g), attrs, winograd_terms("input"))
     check_sums(conv2d_backprop_filter, (x, w, g), attrs, winograd_terms("filter"))
+
+
+def transformed_terms(x, w, like):
+    """What F(4x4, 3x3) sums up for each output, in size: |A| (|G w G| * |B x B|) |A|, by loops over pieces."""
+    a, b, g = np.abs(winograd4.OUTPUT), np.abs(winograd4.INPUT), np.abs(winograd4.G)
+    u = np.einsum("ik,jl,klco->ijco", g, g, np.abs(w))
+    n, oh, ow, o = like
+    sums = np.zeros((n, -(-oh // 4) * 4, -(-ow // 4) * 4, o))
+    for r, s in np.ndindex(sums.shape[1] // 4, sums.shape[2] // 4):
+        piece = np.zeros((n, 6, 6, x.shape[3]))
+        found = np.abs(x[:, 4 * r : 4 * r + 6, 4 * s : 4 * s + 6])
+        piece[:, : found.shape[1], : found.shape[2]] = found
+        m = np.einsum("ijco,nijc->nijo", u, np.einsum("ik,jl,nklc->nijc", b, b, piece))
+        sums[:, 4 * r : 4 * r + 4, 4 * s : 4 * s + 4] = np.einsum("ik,jl,nklo->nijo", a, a, m)
+    return sums[:, :oh, :ow]
+
+
+@pytest.mark.parametrize("size", [(5, 6), (9, 8), (14, 11)])
+@pytest.mark.parametrize("padding", ["SAME", "VALID", ((2, 1), (0, 2))])
+def test_winograd_of_4x4_errs_by_no_more_than_its_own_sums(size, padding, tiles, monkeypatch):
+    """Its bound: 4 roundings of what it sums up, which is larger than what the definition does."""
+    monkeypatch.setattr(kernels, "algorithm", lambda *_: "winograd")
+    rng = np.random.default_rng(2)
+    pads = {"SAME": ((1, 1), (1, 1)), "VALID": ((0, 0), (0, 0))}.get(padding, padding)
+    attrs = {"strides": 1, "padding": padding if isinstance(padding, str) else ((0, 0), *padding, (0, 0))}
+    x, w = rng.normal(size=(2, *size, 5)), rng.normal(size=(3, 3, 5, 4))
+    y = conv2d.kernel(x, w, **attrs)
+    g = rng.normal(size=y.shape)
+    for dtype in ("f", "d"):
+        eps, given = np.finfo(dtype).eps, [a.astype(dtype) for a in (x, w, g)]
+        found = FAST["conv2d"](Arena(), *given[:2], **attrs, rough=True)
+        bound = 4 * eps * transformed_terms(np.pad(x, ((0, 0), *pads, (0, 0))), w, y.shape)
+        assert (np.abs(found - y) <= bound).all()
+        back = conv2d_backprop_input.kernel(x, w, g, **attrs)
+        found = FAST["conv2d_backprop_input"](Arena(), *given, **attrs, rough=True)
+        assert np.abs(found - back).max() <= 100 * eps * np.abs(back).max()
+        filters = conv2d_backprop_filter.kernel(x, w, g, **attrs)
+        found = FAST["conv2d_backprop_filter"](Arena(), *given, **attrs, rough=True)
+        assert np.abs(found - filters).max() <= 100 * eps * np.abs(filters).max()
+
+
+def test_only_rough_kernels_lose_digits():
+    x = slim.placeholder("float32", [2, 28, 28, 64], name="x")
+    y = slim.conv2d(x, 128, [3, 3], activation_fn=None, scope="wide")
+    g = slim.gradients(y, [x, *slim.get_trainable_variables()])
+    found, feeds = {}, {x: np.random.default_rng(0).normal(size=(2, 28, 28, 64))}
+    for name in ("plain", "fast", "rough", "reference"):
+        session = slim.Session(kernels=name)
+        slim.set_random_seed(4)
+        session.run(slim.global_variables_initializer())
+        found[name] = session.run([y, *g], feeds) if name != "reference" else found["plain"]
+        assert ("winograd of 4x4" in session.explain([y, *g], feeds)) == (name == "rough")
+    for plain, fast, rough in zip(found["plain"], found["fast"], found["rough"], strict=True):
+        largest = np.abs(plain).max()
+        assert np.abs(fast - plain).max() <= 3e-6 * largest
+        assert np.abs(rough - plain).max() <= 3e-5 * largest
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,84 @@
+"""Measures the figures of `choice.py` on this machine: each algorithm on convolutions as nets have them."""
+
+import time
+
+import numpy as np
+
+from npslim.backend import one_blas_thread
+from npslim.fast import conv, winograd
+from npslim.fast.conv import Slide
+
+SAME = Slide((3, 3), (1, 1), (1, 1))
+SHAPES = [(64, 32), (64, 56), (128, 28), (256, 14), (512, 14)]  # (channels, rows and columns)
+QUICK = [(32, 12), (64, 14), (128, 7)]
+TILES = [1 << bits for bits in range(18, 23)]
+NEVER = 1 << 20  # channels
+
+
+def measure(quick=False, tell=lambda line: None):
+    """The figures of `choice.DEFAULTS`, measured. tell: what is called with a line for each shape."""
+    shapes, times = (QUICK, 2) if quick else (SHAPES, 5)
+    with one_blas_thread, np.errstate(all="ignore"):
+        seconds = {tile: sum(_with_tile(tile, *shape, times) for shape in shapes[:2]) for tile in TILES}
+        tile = min(seconds, key=seconds.__getitem__)
+        before, conv.TILE = conv.TILE, tile
+        try:
+            wins = {name: [] for name in WORK}
+            for c, size in shapes:
+                for name, (by_windows, by_winograd) in WORK.items():
+                    arrays = _arrays(c, size)
+                    slow, quick_one = _fastest(by_windows, arrays, times), _fastest(by_winograd, arrays, times)
+                    tell(f"3x3, {c} channels, {size} x {size}, {name}: windows {slow:.2f} ms, Winograd {quick_one:.2f}")
+                    wins[name].append((c, quick_one < slow))
+        finally:
+            conv.TILE = before
+    return {"tile": tile, "winograd": {name: threshold(found) for name, found in wins.items()}}
+
+
+def threshold(found):
+    """[channels, product] from which on Winograd won, from [(channels, whether it won)]; NEVER if it did not."""
+    least = NEVER
+    for c, won in sorted(found, reverse=True):
+        if not won:
+            break
+        least = c
+    return [least, least * least]
+
+
+def _arrays(c, size):
+    """(x, w, y, gradient of w) of a convolution of about as much work for each shape."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(max(1, 6272 // (size * size)), size, size, c)).astype("f")
+    w = rng.normal(size=(3, 3, c, c)).astype("f")
+    return x, w, np.empty_like(x), np.empty_like(w)
+
+
+def _with_tile(tile, c, size, times):
+    before, conv.TILE = conv.TILE, tile
+    try:
+        return _fastest(WORK["forward"][0], _arrays(c, size), times)
+    finally:
+        conv.TILE = before
+
+
+def _fastest(work, arrays, times):
+    """Milliseconds of CPU time."""
+    work(*arrays)
+    spent = []
+    for _ in range(times):
+        begin = time.process_time()
+        work(*arrays)
+        spent.append(time.process_time() - begin)
+    return 1e3 * min(spent)
+
+
+WORK = {
+    "forward": (
+        lambda x, w, y, g: conv.correlate(x, w, y, SAME),
+        lambda x, w, y, g: winograd.correlate(x, w, y, (1, 1)),
+    ),
+    "filter": (
+        lambda x, w, y, g: conv.correlate_filter(x, y, g, SAME),
+        lambda x, w, y, g: winograd.correlate_filter(x, y, g, (1, 1)),
+    ),
+}

@@ -1,0 +1,72 @@
+"""The table of algorithms: what is measured is stored for this machine alone, and used."""
+
+import json
+
+import pytest
+
+from npslim.cli import main
+from npslim.fast import choice, tune
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    """A folder of its own for what is stored."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    choice.figures.cache_clear()
+    yield tmp_path / "npslim" / "convolutions.json"
+    choice.figures.cache_clear()
+
+
+def test_without_a_stored_table_the_defaults_count(cache):
+    assert choice.figures() is choice.DEFAULTS
+    found = [choice.algorithm((3, 3), (1, 1), c, o) for c, o in ((64, 64), (64, 128), (32, 512))]
+    assert found == ["windows", "winograd", "windows"]
+    assert choice.algorithm((3, 3), (1, 1), 64, 64, by_filter=True) == "winograd"
+    assert choice.algorithm((1, 1), (1, 1), 3, 3) == "product"
+    assert [choice.algorithm(k, s, 512, 512) for k, s in (((1, 1), (2, 2)), ((3, 3), (2, 2)), ((5, 5), (1, 1)))] == [
+        "windows"
+    ] * 3
+
+
+def test_a_stored_table_counts_on_its_machine(cache, monkeypatch):
+    choice.store({"tile": 1 << 19, "winograd": {"forward": [256, 65536], "filter": [tune.NEVER, tune.NEVER]}})
+    assert choice.algorithm((3, 3), (1, 1), 128, 128) == "windows"
+    assert choice.algorithm((3, 3), (1, 1), 256, 256) == "winograd"
+    assert choice.algorithm((3, 3), (1, 1), 512, 512, by_filter=True) == "windows"
+    assert choice.figures()["tile"] == 1 << 19
+    monkeypatch.setattr(choice, "machine", lambda: "another one")
+    choice.figures.cache_clear()
+    assert choice.figures() is choice.DEFAULTS
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"machine": 3}'])
+def test_a_damaged_table_does_not_count(cache, text):
+    cache.parent.mkdir()
+    cache.write_text(text)
+    assert choice.figures() is choice.DEFAULTS
+
+
+@pytest.mark.parametrize(
+    "won, expected",
+    [
+        ([(64, False), (128, True), (256, True)], [128, 128 * 128]),
+        ([(256, True), (64, True), (128, False)], [256, 256 * 256]),
+        ([(64, True), (128, True)], [64, 64 * 64]),
+        ([(64, True), (128, False)], [tune.NEVER, tune.NEVER**2]),
+    ],
+)
+def test_from_which_size_on(won, expected):
+    assert tune.threshold(won) == expected
+
+
+def test_the_command(cache, capsys):
+    assert main(["tune", "--quick", "--dry-run"]) == 0
+    assert not cache.exists()
+    assert main(["tune", "--quick"]) == 0
+    said = capsys.readouterr().out
+    assert said.count("windows are read in tiles of ") == 2 and f"stored in {cache}" in said
+    assert said.count("3x3, 64 channels, 14 x 14, filter: windows ") == 2
+    stored = json.loads(cache.read_text())
+    assert stored["machine"] == choice.machine()
+    assert choice.figures() == stored["figures"] and stored["figures"]["tile"] in tune.TILES
+    assert not [path for path in cache.parent.iterdir() if path != cache]
