@@ -12,6 +12,7 @@ import npslim as slim
 from npslim.data import digits
 
 BATCH = 64
+LEARNING_RATE = 1e-3
 
 
 def net(images, is_training):
@@ -27,25 +28,34 @@ def net(images, is_training):
         return slim.fully_connected(x, digits.CLASSES, activation_fn=None, scope="fc4")
 
 
+def train_op():
+    """What makes a training step. `python -m npslim train digits` calls it, too."""
+    images, labels, _, _ = digits.split()
+    picked = slim.random_uniform([BATCH], 0, len(images), dtype=slim.int32)
+    logits = net(slim.gather(slim.constant(images), picked), is_training=True)
+    targets = slim.one_hot_encoding(slim.gather(slim.constant(labels), picked), digits.CLASSES)
+    slim.losses.softmax_cross_entropy(logits, targets)
+    return slim.learning.create_train_op(slim.losses.get_total_loss(), slim.AdamOptimizer(LEARNING_RATE))
+
+
+def metrics():
+    """{name: (value, update)} over the held-out digits. `python -m npslim eval digits` calls it, too."""
+    _, _, images, labels = digits.split()
+    predictions = slim.argmax(net(slim.constant(images), is_training=False), 1)
+    return {"accuracy": slim.metrics.streaming_accuracy(predictions, labels)}
+
+
 def train(logdir, steps, seed=1, **options):
     """Train to `steps` steps in all, from the latest checkpoint in `logdir` if there is one; returns the last loss."""
     with slim.Graph().as_default():
         slim.set_random_seed(seed)
-        images, labels, _, _ = digits.split()
-        picked = slim.random_uniform([BATCH], 0, len(images), dtype=slim.int32)
-        logits = net(slim.gather(slim.constant(images), picked), is_training=True)
-        targets = slim.one_hot_encoding(slim.gather(slim.constant(labels), picked), digits.CLASSES)
-        slim.losses.softmax_cross_entropy(logits, targets)
-        train_op = slim.learning.create_train_op(slim.losses.get_total_loss(), slim.AdamOptimizer(1e-3))
-        return slim.learning.train(train_op, logdir, number_of_steps=steps, log_every_n_steps=100, **options)
+        return slim.learning.train(train_op(), logdir, number_of_steps=steps, log_every_n_steps=100, **options)
 
 
 def evaluate(logdir):
     """The accuracy on the held-out digits of the latest checkpoint in `logdir`."""
     with slim.Graph().as_default():
-        _, _, images, labels = digits.split()
-        predictions = slim.argmax(net(slim.constant(images), is_training=False), 1)
-        value, update = slim.metrics.streaming_accuracy(predictions, labels)
+        value, update = metrics()["accuracy"]
         checkpoint = slim.latest_checkpoint(logdir)
         return slim.evaluation.evaluate_once("", checkpoint, None, eval_op=update, final_op=value)
 

@@ -164,24 +164,26 @@ class Saver:
 
     def _check(self, reader, variables, save_path):
         """One error with a table of all variables that the checkpoint cannot give."""
-        rows, missing = [], False
+        rows, missing, bad = [], False, {}
         names = set(reader.names())
         for name, var in variables.items():
             if name not in names:
                 missing = True
+                bad[name] = difflib.get_close_matches(name, names - set(variables), n=1)
                 rows.append(f"{name}: not in the checkpoint{_nearest(name, names)}")
             elif reader.dtype(name) != var.spec.dtype:
+                bad[name] = []
                 rows.append(f"{name}: {reader.dtype(name)} in the checkpoint, {var.spec.dtype} in the graph")
             elif not self._fits(reader.shape(name), var.spec.shape):
                 found, wanted = show_shape(reader.shape(name)), show_shape(var.spec.shape)
+                bad[name] = []
                 rows.append(f"{name}: {found} in the checkpoint, {wanted} in the graph")
         if rows:
             kind = NotFoundError if missing else ShapeError
             raise kind(
                 f"{save_path} does not fit the variables of the graph.", expected=f"{len(variables)} variables",
                 got="\n".join(rows),
-                hint=_one_class_more(reader, variables)
-                or "Saver(var_list) restores some of them, or under other names",
+                hint=_one_class_more(reader, variables) or _what_would_fit(bad),
             )  # fmt: skip
 
     def _fits(self, found, wanted):
@@ -259,6 +261,17 @@ def assign_from_checkpoint_fn(model_path, var_list, ignore_missing_vars=False, r
         return None
     saver = Saver(wanted, reshape=reshape_variables)
     return lambda session: saver.restore(session, model_path)
+
+
+def _what_would_fit(bad):
+    """The exclude, or the names, with which the rest could be restored. bad: {variable: [the nearest unused name]}."""
+    renamed = {name: near[0] for name, near in bad.items() if near}
+    if len(renamed) == len(bad):
+        pairs = ", ".join(f"{near!r}: {name}" for name, near in list(renamed.items())[:3])
+        return f"under these names: Saver({{{pairs}{', ...' if len(bad) > 3 else ''}}})"
+    scopes = list(dict.fromkeys(name.partition("/")[0] for name in bad))
+    shown = ", ".join(map(repr, scopes[:4])) + (", ..." if len(scopes) > 4 else "")
+    return f"without these: Saver(get_variables_to_restore(exclude=[{shown}]))"
 
 
 def _one_class_more(reader, variables):

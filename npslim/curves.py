@@ -4,6 +4,8 @@ import html
 import importlib
 import os
 
+from npslim.errors import missing_extra
+
 WIDTH, HEIGHT, MARGIN = 640, 240, 48
 COLOURS = ("#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#ff7f0e")
 
@@ -11,12 +13,18 @@ COLOURS = ("#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#ff7f0e")
 def draw_curves(curves, path, title=""):
     """Draw `curves`, {name: [(step, value)]}, one panel each, below each other; returns the path of the picture.
 
-    path: without an ending, which is `.png` with Matplotlib and `.svg` without.
+    path: ends in .png, which needs Matplotlib, or .svg; without an ending it gets the one that is possible.
     """
     curves = {name: points for name, points in curves.items() if points}
+    if path.endswith(".svg"):
+        return _draw_svg(curves, path, title)
+    wanted = path.endswith(".png")
+    path = path.removesuffix(".png")
     try:
         figure_module = importlib.import_module("matplotlib.figure")
     except ImportError:
+        if wanted:
+            raise missing_extra("matplotlib", "plot", "a picture in PNG") from None
         return _draw_svg(curves, path + ".svg", title)
     figure = figure_module.Figure(
         figsize=(WIDTH / 100, HEIGHT / 100 * max(len(curves), 1)), dpi=150, layout="constrained"

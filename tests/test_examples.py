@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-ARGUMENTS = {"digits.py": ["--steps", "10", "--logdir", "run"]}
+ARGUMENTS = {"digits.py": ["--steps", "10", "--logdir", "run"], "fine_tuning.py": ["--steps", "30"]}
 FRAGMENT = "import numpy as np\nfrom npslim.op import op, same\n"
 CHECK = """
 from npslim.autograd import check_gradients

@@ -3,10 +3,10 @@
 import argparse
 import sys
 
-from npslim.cli import ckpt, data, demo, golden, port, report, run, tune
+from npslim.cli import ckpt, data, demo, evaluate, golden, plot, port, report, run, train, tune
 from npslim.errors import OpError
 
-COMMANDS = (demo, run, port, ckpt, data, report, golden, tune)
+COMMANDS = (demo, train, evaluate, plot, report, ckpt, data, run, port, golden, tune)
 
 
 def main(argv=None):
