@@ -150,6 +150,10 @@ class TorchReader(ArrayReader):
     def _of_row(self):
         self._file.seek(0)
         data = self._file.read(min(self.size, _LARGEST_PICKLE))
+        if data[:1] != b"\x80":
+            raise InvalidArgumentError(
+                f"{self.path} is no file of PyTorch.", expected="an archive or a pickle", got=repr(data[:8])
+            )
         parts, at = [], 0
         for _ in range(5):
             part, at = self._run(data, at)

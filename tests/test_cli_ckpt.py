@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +36,15 @@ def test_ls(capsys):
         "fc/weights/Adam_1  float32   [256, 5]", "misc/string        string    [3]", "4 tensors, 3,843 values, 0.0 MiB",
     ]  # fmt: skip
     assert "24 tensors" in ckpt(capsys, "ls", FOLDER / "ckpt_v1")[1]
+
+
+def test_a_reader_who_has_seen_enough():
+    """As in `ckpt ls ... | head -1`."""
+    command = [sys.executable, "-m", "npslim", "ckpt", "ls", str(FOLDER / "many/model.ckpt")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
+        running.stdout.close()
+        assert running.stderr.read() == b""
+    assert running.returncode == 0
 
 
 def test_show(capsys, tmp_path):

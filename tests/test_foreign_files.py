@@ -17,6 +17,7 @@ import pytest
 import npslim as slim
 from npslim import checkpoint_files, foreign_hdf5, torch_files
 from npslim.array_files import open_arrays, open_weights
+from npslim.cli import main
 from npslim.errors import DataLossError, InvalidArgumentError, NotFoundError, OpError, UnimplementedError
 from npslim.foreign_hdf5 import ForeignReader
 
@@ -33,6 +34,7 @@ def opened():
     """The paths that are opened while the test runs."""
     if not OPENED:
         sys.addaudithook(lambda event, args: _note(args[0]) if event == "open" else None)
+    np.random.default_rng(0)  # NumPy loads the module at first use
     OPENED[:] = [None]
     return OPENED
 
@@ -179,6 +181,21 @@ def test_a_damaged_header_is_found(tmp_path):
         path.write_bytes(data[:place] + bytes([data[place] ^ 16]) + data[place + 1 :])
         with pytest.raises(OpError):
             read_all(path)
+
+
+def test_the_command_takes_them_all(hdf5, torch, tmp_path, capsys):
+    """Listed, converted into TensorFlow's own format, and equal to it."""
+    (tmp_path / "js").mkdir()
+    sources = [hdf5, torch_file(torch, tmp_path / "w.pth", state(), True), manifest(tmp_path / "js", [weight()])]
+    for i, source in enumerate(map(str, sources)):
+        assert main(["ckpt", "ls", source]) == 0
+        for target in (tmp_path / f"model{i}", tmp_path / f"model{i}.h5"):
+            assert main(["ckpt", "convert", source, str(target)]) == 0
+            assert main(["ckpt", "diff", source, str(target)]) == 0
+            assert main(["ckpt", "verify", source, str(target)]) == 0
+    assert "layers/conv/vars/0  float32   [2, 3, 4]" in capsys.readouterr().out
+    assert main(["ckpt", "ls", str(tmp_path / "js/a.bin")]) == 1
+    assert "a.bin is no file of PyTorch" in capsys.readouterr().err
 
 
 # ---- PyTorch

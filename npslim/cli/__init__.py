@@ -1,6 +1,7 @@
 """The commands of `python -m npslim`, one module each: `NAME`, `HELP`, `add_arguments(parser)` and `run(args)`."""
 
 import argparse
+import os
 import sys
 
 from npslim.cli import ckpt, data, demo, evaluate, golden, plot, port, report, run, train, tune
@@ -19,7 +20,12 @@ def main(argv=None):
         module.add_arguments(command)
     args = parser.parse_args(argv)
     try:
-        return args.run(args) or 0
+        status = args.run(args) or 0
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:  # whoever reads has seen enough, as `head` has
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except OpError as error:
         print(f"{type(error).__name__}: {error}", *getattr(error, "__notes__", ()), sep="\n", file=sys.stderr)
         return 1

@@ -1,4 +1,5 @@
-"""Look into checkpoints, compare, verify, convert and average them: npslim's, TensorFlow's V1 and V2, npz, safetensors.
+"""Look into checkpoints, compare, verify, convert and average them: npslim's, TensorFlow's V1 and V2, npz, safetensors,
+and the weights that Keras (.h5), PyTorch (.pth) and TensorFlow.js (.json) wrote.
 
 python -m npslim ckpt ls model.ckpt-10            # names, dtypes, shapes; a folder stands for its latest checkpoint
 python -m npslim ckpt show model.ckpt-10 conv1/weights

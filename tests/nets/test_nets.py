@@ -23,7 +23,12 @@ def read(name):
 FACTS = {key.rsplit(".", 1)[1]: {"module": key.split(".")[-2], **f} for key, f in read("nets_facts.json.gz").items()}
 GOLDEN = read("nets.json.gz")["nets"]
 QUICK = {"lenet", "cifarnet", "mobilenet_v1_025", "mobilenet_v2_035", "inception_v1", "resnet_v1_50", "alexnet_v2"}
+SMALL = {"lenet", "cifarnet", "mobilenet_v1", "vgg_16"}
 QUICK_TRAINING = {"lenet", "cifarnet", "mobilenet_v1_025", "resnet_v1_50", "resnet_v2_50"}
+
+
+def long_unless(quick, names):
+    return [name if name in quick else pytest.param(name, marks=pytest.mark.long) for name in names]
 
 
 def fact_of(name):
@@ -60,6 +65,27 @@ def test_facts(name):
     assert len(slim.losses.get_regularization_losses()) == fact["n_regularization_losses"]
 
 
+MULTIPLY_ADDS = {  # as the authors of the nets publish them, in millions
+    "mobilenet_v1": 569, "mobilenet_v1_075": 317, "mobilenet_v1_050": 150, "mobilenet_v1_025": 41, "mobilenet": 300,
+    "mobilenet_v2_140": 582, "mobilenet_v2_050": 97, "mobilenet_v2_035": 59, "vgg_16": 15_470,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", long_unless(SMALL, FACTS))
+def test_summary_and_plan(name):
+    fact = FACTS[name]
+    output, _ = make(name, slim.placeholder(slim.float32, fact["input_shape_used"]), **fact["extra_args"])
+    table = slim.summary()
+    assert sum(row.parameters for row in table.rows) == fact["n_parameters_model_variables"]
+    weights = [v for v in slim.get_model_variables() if v.op.name.endswith("weights")]
+    plan = slim.Session().explain(output)
+    used = [v.op.name for v in weights if "AuxLogits" not in v.op.name]  # these lead elsewhere
+    assert used and all(name in plan for name in used)
+    if name in MULTIPLY_ADDS:
+        total = sum(row.multiply_adds for row in table.rows) / fact["input_shape_used"][0] / 1e6
+        assert abs(total / MULTIPLY_ADDS[name] - 1) < 0.03, total
+
+
 def weights_by_rule(name, shape):
     n = np.random.RandomState(zlib.crc32(name.encode())).standard_normal(shape)
     kind = name.rsplit("/", 1)[1]
@@ -84,10 +110,6 @@ def session_with_weights():
     for v in slim.get_model_variables():
         v.load(weights_by_rule(v.op.name, v.shape.as_list()), session)
     return session
-
-
-def long_unless(quick, names):
-    return [name if name in quick else pytest.param(name, marks=pytest.mark.long) for name in names]
 
 
 @pytest.mark.parametrize("name", long_unless(QUICK, GOLDEN))
