@@ -241,6 +241,7 @@ class _Scope(threading.local):
         self.controls: tuple[Node, ...] = ()
         self.device: Any = ""
         self.frame = self.forward = None
+        self.gradients: dict[str, str] = {}
 
 
 class Graph(Shown):
@@ -269,6 +270,8 @@ class Graph(Shown):
             scope = self._scope
             frame = scope.frame or user_frame()
             node = Node(self, op, name, inputs, attrs, scope.controls, scope.device, frame, scope.forward)
+            if scope.gradients and op.type in scope.gradients:
+                self.extras.setdefault("gradients", {})[node] = scope.gradients[op.type]
             node.outputs = tuple(Tensor(node, i, spec) for i, spec in enumerate(specs))
             self.nodes.append(node)
             self._by_name[name] = node
@@ -448,6 +451,26 @@ class Graph(Shown):
             yield
         finally:
             scope.frame, scope.forward = before
+
+    @contextlib.contextmanager
+    def gradient_override_map(self, op_type_map):
+        """New nodes of a type that is in the dictionary get the gradient registered under the name it gives.
+
+        See `npslim.autograd.RegisterGradient`. Raises TypeError for anything but a dictionary of names.
+        """
+        if not isinstance(op_type_map, dict) or not all(
+            isinstance(n, str) for pair in op_type_map.items() for n in pair
+        ):
+            raise ArgumentTypeError(
+                "gradient_override_map takes a dictionary.", expected="{type of a node: name of a gradient}",
+                got=repr(op_type_map),
+            )  # fmt: skip
+        scope = self._scope
+        before, scope.gradients = scope.gradients, {**scope.gradients, **op_type_map}
+        try:
+            yield
+        finally:
+            scope.gradients = before
 
     # ---- collections
 

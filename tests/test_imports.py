@@ -15,6 +15,7 @@ import pytest
 # Level, then its modules and packages from low to high. `a then b`: b may import a. `a | b`: neither imports the other.
 # Plain neighbours may import each other as long as there is no cycle, and so may the files of one package.
 TABLE = """
+0  fingerprint
 0  errors log crc32c wire then proto array_reader then backend dtypes spec _io then hdf5 sstable then tf_checkpoint
 1  foreign_hdf5 torch_files tfjs_files then checkpoint_files then array_files
 1  shown then graph then op | scopes

@@ -6,6 +6,7 @@ the walk needs no recursion and no sorting: it goes through the graph's list fro
 before: session.py   next: variables.py
 """
 
+from npslim.autograd.registered import registered_pull
 from npslim.errors import ArgumentTypeError, GradientError, InvalidArgumentError
 from npslim.graph import IndexedSlices, Tensor
 from npslim.op import BROADCASTING, as_tensor, graph_as_default
@@ -123,7 +124,10 @@ def _arrived(graph, node, cotangents):
 
 def _pull(graph, node, pulled):
     """The cotangents of the inputs of `node`, from those of its outputs."""
-    op = node.op
+    op, chosen = node.op, graph.extras.get("gradients", {}).get(node)
+    if chosen is not None:
+        with graph.name_scope(node.name + "_grad"), graph.made_by(node):
+            return registered_pull(chosen, node, [pulled.get(t) for t in node.outputs])
     if op.vjp_rule is None:
         if op.differentiable and not op.refs:
             raise GradientError(

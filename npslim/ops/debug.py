@@ -7,7 +7,7 @@ import numpy as np
 from npslim.backend import array_module, to_host
 from npslim.dtypes import as_dtype, numpy_dtype
 from npslim.errors import ArgumentTypeError, InvalidArgumentError
-from npslim.op import as_tensor, default_array, op, same
+from npslim.op import as_tensor, contains_tensor, default_array, op, same
 from npslim.scopes import name_scope
 from npslim.spec import Spec
 
@@ -114,6 +114,50 @@ def Print(input_, data, message=None, first_n=None, summarize=None, name=None): 
     return print_with(
         as_tensor(input_), *data, message=message or "", first_n=-1 if first_n is None else first_n,
         summarize=3 if summarize is None else summarize, name=name or "Print",
+    )  # fmt: skip
+
+
+@op(type="PrintV2", stateful=True, alike=(), host=("parts",), differentiable=False)
+def print_line(*parts, template, stream, summarize):
+    """Write the template with the parts, cut to `summarize` elements at either end, in its places."""
+    shown = iter([_shown(part, summarize) for part in parts])
+    text = "".join(next(shown) if piece is None else piece for piece in template)
+    print(text, end="", file=getattr(sys, stream), flush=True)
+
+
+@print_line.shape
+def _(*parts, template, stream, summarize):
+    return ()
+
+
+def _shown(value, limit):
+    """An array as TensorFlow prints it: "[1 2 3 ... 8 9 10]"."""
+    value = np.asarray(value)
+    if value.ndim == 0:
+        return value.item().decode(errors="replace") if value.dtype == object else str(value[()])
+    rows = [_shown(x, limit) if value.ndim > 1 or value.dtype != object else f'"{_shown(x, limit)}"' for x in value]
+    if 0 <= 2 * limit < len(rows):
+        rows = [*rows[:limit], "...", *rows[-limit:]]
+    return "[" + ("\n " if value.ndim > 1 else " ").join(row.replace("\n", "\n ") for row in rows) + "]"
+
+
+def print_op(*inputs, output_stream=None, summarize=3, sep=" ", end="\n", name=None):
+    """A node that prints the inputs, tensors and other objects, when it is run; as tf.print in a graph.
+
+    output_stream: sys.stderr unless it is sys.stdout. summarize: how many elements at either end, all for -1.
+    """
+    template, parts = [], []
+    for i, x in enumerate(inputs):
+        template += [sep] if i else []
+        if contains_tensor(x) and not isinstance(x, list | tuple | dict):
+            template.append(None)
+            parts.append(as_tensor(x))
+        else:
+            template.append(str(x))
+    parts = parts or [as_tensor(np.zeros(0, np.float32))]
+    return print_line(
+        *parts, template=(*template, end), stream="stdout" if output_stream is sys.stdout else "stderr",
+        summarize=summarize, name=name or "PrintV2",
     )  # fmt: skip
 
 

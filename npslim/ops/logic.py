@@ -132,6 +132,25 @@ bitwise_or = _bitwise("bitwise_or", "BitwiseOr", lambda x, y: x | y, _by_bits(la
 bitwise_xor = _bitwise("bitwise_xor", "BitwiseXor", lambda x, y: x ^ y, _by_bits(lambda a, b: a != b))
 
 
+def _width(x):
+    """How far the bits of `x` may be shifted: by more than that, the result is that of the most."""
+    return x.dtype.itemsize * 8 - 1
+
+
+def _power(x, y):
+    return 2 ** (y % (x.dtype.itemsize * 8)).astype(object)
+
+
+left_shift = _bitwise(
+    "left_shift", "LeftShift", lambda x, y: x << (y & _width(x)),
+    lambda x, y: (x.astype(object) * _power(x, y) % 2**64).astype(np.uint64).astype(x.dtype),
+)  # fmt: skip
+right_shift = _bitwise(
+    "right_shift", "RightShift", lambda x, y: x >> (y & _width(x)),
+    lambda x, y: (x.astype(object) // _power(x, y)).astype(x.dtype),
+)  # fmt: skip
+
+
 @op(differentiable=False, reference=lambda x: -1 - x)
 def invert(x):
     """x with every bit turned round."""
