@@ -9,6 +9,7 @@ before: spec.py   next: op.py
 
 import contextlib
 import difflib
+import importlib
 import os
 import re
 import sys
@@ -292,6 +293,13 @@ class Graph(Shown):
     def get_operations(self):
         """All nodes, in the order of their definition."""
         return list(self.nodes)
+
+    def as_graph_def(self, from_version=None, add_shapes=False):
+        """The graph as TensorFlow's message, a GraphDef. add_shapes: with the shape of every output.
+
+        See `npslim.graph_def.export`, which is loaded here, since few programs ask for it.
+        """
+        return importlib.import_module("npslim.graph_def.export").graph_def_of(self, add_shapes)
 
     def get_operation_by_name(self, name):
         """The node `name`. Raises KeyError."""

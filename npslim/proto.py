@@ -216,6 +216,27 @@ class Message:
     def __repr__(self):
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.ListFields())})"
 
+    def __str__(self):
+        """The message in protobuf's text format; an enumeration's value is its number."""
+        return "".join(f"{line}\n" for line in self._lines())
+
+    def _lines(self):
+        for name, value in self.ListFields():
+            field = self.FIELDS[name]
+            if field.kind == "map":
+                for key in sorted(value):
+                    yield from (f"{name} {{", f"  key: {_shown(key)}", "  value {")
+                    yield from (f"    {line}" for line in value[key]._lines())
+                    yield from ("  }", "}")
+                continue
+            for item in value if field.repeated else (value,):
+                if field.kind == "message":
+                    yield f"{name} {{"
+                    yield from (f"  {line}" for line in item._lines())
+                    yield "}"
+                else:
+                    yield f"{name}: {_shown(item)}"
+
     # ---- bytes
 
     @classmethod
@@ -290,6 +311,17 @@ class Message:
     def ByteSize(self):  # noqa: N802
         """How many bytes the message takes."""
         return len(self.SerializeToString())
+
+
+def _shown(value):
+    """A scalar in the text format."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str | bytes):
+        data = value.encode() if isinstance(value, str) else value
+        known = {10: r"\n", 13: r"\r", 9: r"\t", 34: r"\"", 39: r"\'", 92: r"\\"}
+        return '"' + "".join(known.get(c) or (chr(c) if 32 <= c < 127 else f"\\{c:03o}") for c in data) + '"'
+    return f"{value:g}" if isinstance(value, float) and value.is_integer() and abs(value) < 1e15 else str(value)
 
 
 class RepeatedScalars(list):

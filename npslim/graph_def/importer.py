@@ -8,7 +8,7 @@ import heapq
 
 from npslim.errors import ArgumentTypeError, DataLossError, InvalidArgumentError, OpError, UnimplementedError
 from npslim.graph import Node, Tensor, control_dependencies, get_default_graph
-from npslim.graph_def import arrays, gradients, network, tensor_arrays, variables  # noqa: F401 - they fill the table
+from npslim.graph_def import arrays, gradients, native, network, tensor_arrays, variables  # noqa: F401 - converters
 from npslim.graph_def.conditions import ORDERLY, Conditions
 from npslim.graph_def.loops import ENTERS, EXITS, LOOPING, MERGES, NEXTS, Loop, frames_of
 from npslim.graph_def.messages import GraphDef
@@ -151,7 +151,7 @@ class Importer:
             sources = {source for source, index in self.sources[key] if (source, index) not in self.map}
             if op in SAVING or sources & saving:
                 saving.add(key)
-            elif op not in CONVERTERS and op not in ORDERLY and op not in LOOPING:
+            elif native.NATIVE not in self.node_defs[key].attr and not any(op in t for t in (CONVERTERS, ORDERLY, LOOPING)):
                 unknown.setdefault(op, []).append(key)
             if key in saving or op in unknown or sources & left_out:
                 left_out.add(key)
@@ -224,7 +224,7 @@ class Importer:
             controls = [source for source in self.sources[key] if source[1] is None and self._is_here(source)]
             sources = [source for source in self.sources[key] if source[1] is not None]
             n = Source(self.graph, node_def, full_name, [self.output(*source) for source in sources])
-            convert = CONVERTERS.get(node_def.op)
+            convert = native.convert if native.NATIVE in node_def.attr else CONVERTERS.get(node_def.op)
             device = "" if self.clear_devices else node_def.device
             with self.graph.device(device), control_dependencies([self._node(source) for source in controls]):
                 found = self.conditions.convert(n, convert, sources, [source for source, _ in controls])
