@@ -49,7 +49,7 @@ class ExponentialMovingAverage:
 
     def __init__(self, decay, num_updates=None, zero_debias=False, name="ExponentialMovingAverage"):
         self._decay, self._num_updates, self._zero_debias, self._name = decay, num_updates, zero_debias, name
-        self._averages = {}
+        self._averages, self._applied = {}, set()
 
     @property
     def name(self):
@@ -65,18 +65,24 @@ class ExponentialMovingAverage:
         var_list = trainable_variables() if var_list is None else list(var_list)
         for var in var_list:
             self._check(var)
-        with control_dependencies(None):
-            for var in var_list:
-                self._make(var)
+        self.create(var_list)
+        self._applied.update(var_list)
         with name_scope(None, self._name) as scope:
             decay = self._current_decay()
             updates = [self._updated(var, decay) for var in var_list]
             return group(*updates, name=scope)
 
+    def create(self, var_list):
+        """Make the averages of `var_list`, which `apply` does besides; before it where it stands in a condition."""
+        with control_dependencies(None):
+            for var in var_list:
+                if var not in self._averages:
+                    self._make(var)
+
     def _check(self, var):
         if not var.dtype.is_floating:
             raise DTypeError("The variables must be half, float, or double.", expected="a floating dtype", got=var)
-        if var in self._averages:
+        if var in self._applied:
             raise InvalidArgumentError("The moving average is computed already.", got=var.name)
 
     def _make(self, var):
@@ -99,7 +105,8 @@ class ExponentialMovingAverage:
         debias = self._zero_debias and not isinstance(var, Variable)
         if hasattr(decay, "op"):
             decay = cast(decay, dtype=average.spec.dtype)
-        return assign_moving_average(average, as_tensor(var), decay, zero_debias=debias)
+        value = var.read_value() if isinstance(var, Variable) else as_tensor(var)  # after the updates it waits for
+        return assign_moving_average(average, value, decay, zero_debias=debias)
 
     def average(self, var):
         """The Variable that holds the average of `var`, or None."""

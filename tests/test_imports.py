@@ -24,7 +24,7 @@ TABLE = """
 4  image variables partitioners initializers regularizers moving_averages schedules hparams functional lookup
 5  layers losses metrics optimizers tf_summary summaries events queues data resume checkpoint graph_def
 5  rnn_cell rnn checkpoint_reader preprocessing progress curves trainer_lock
-6  model_analyzer doctor hooks then monitored show then learning evaluation nets supervisor then training
+6  model_analyzer doctor hooks then replicas monitored show then learning evaluation nets supervisor then training
 6  testing then pytest_plugin
 7  __init__ tf cli then __main__
 """

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import npslim as slim
-from npslim import moving_averages
+from npslim import moving_averages, optimizers
 from npslim.graph import GraphKeys
 from npslim.moving_averages import assign_moving_average
 
@@ -113,3 +113,20 @@ def test_averages_of_variables(case):
         v.load(value, session)
         session.run(update)
         np.testing.assert_allclose(session.run(ema.average(v)), average, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("sequential", [True, False])
+def test_averages_are_of_the_updated_variable(sequential):
+    """As in TensorFlow 2.15.1, which gives 0.75 for both forms with dependencies."""
+    w = slim.get_variable("w", initializer=1.0)
+    optimizer = slim.GradientDescentOptimizer(0.5)
+    if sequential:
+        train = optimizers.MovingAverageOptimizer(optimizer, average_decay=0.5).minimize(w)
+    else:
+        ema = moving_averages.ExponentialMovingAverage(0.5)
+        with slim.control_dependencies([optimizer.minimize(w)]):
+            train = ema.apply([w])
+    session = slim.Session()
+    session.run(slim.global_variables_initializer())
+    session.run(train)
+    assert session.run("w/ExponentialMovingAverage:0") == 0.75 and session.run(w) == 0.5
