@@ -9,7 +9,6 @@ before: spec.py   next: op.py
 
 import contextlib
 import difflib
-import importlib
 import os
 import re
 import sys
@@ -234,6 +233,9 @@ class Node(Shown):
         return f"<Node '{self.name}' type={self.type}>"
 
 
+EXPORTS = {}  # what makes another form of a graph; modules above put their functions here
+
+
 class _Scope(threading.local):
     """Where new nodes go: each thread has its own."""
 
@@ -297,9 +299,9 @@ class Graph(Shown):
     def as_graph_def(self, from_version=None, add_shapes=False):
         """The graph as TensorFlow's message, a GraphDef. add_shapes: with the shape of every output.
 
-        See `npslim.graph_def.export`, which is loaded here, since few programs ask for it.
+        See `npslim.graph_def.export`.
         """
-        return importlib.import_module("npslim.graph_def.export").graph_def_of(self, add_shapes)
+        return EXPORTS["graph_def"](self, add_shapes)
 
     def get_operation_by_name(self, name):
         """The node `name`. Raises KeyError."""

@@ -12,12 +12,14 @@ from typing import Any
 import numpy as np
 
 from npslim.dtypes import as_dtype, int64, string
-from npslim.errors import InvalidArgumentError, NotFoundError, UnimplementedError
+from npslim.errors import InvalidArgumentError, NotFoundError
 from npslim.graph import get_default_graph, user_line
 from npslim.op import as_array, as_tensor, constant_value
+from npslim.ops.logic import less, where
 from npslim.ops.lookup import Pairs, look_up
 from npslim.ops.sparse import SparseTensor
 from npslim.ops.state import group, no_op
+from npslim.ops.strings import as_string, string_to_hash_bucket_fast
 from npslim.scopes import name_scope
 
 TABLE_INITIALIZERS = "table_initializer"
@@ -132,6 +134,29 @@ class HashTable:
         return as_tensor(np.int64(len(self.pairs.values)), name=name or f"{self.name}_Size")
 
 
+class BucketTable(HashTable):
+    """A table of indices whose other keys are spread over `num_buckets` numbers above, by TensorFlow's hash."""
+
+    def __init__(self, initializer, num_buckets, name=None):
+        super().__init__(initializer, -1, name=name)
+        self._buckets = num_buckets
+
+    def lookup(self, keys, name=None):
+        """The values of `keys`; see `HashTable.lookup`."""
+        if isinstance(keys, SparseTensor):
+            return super().lookup(keys, name)
+        with name_scope(name, f"{self.name}_Lookup", [keys]):
+            keys = as_tensor(keys, name="keys")
+            found = look_up(keys, self.default_value, pairs=self.pairs)
+            words = keys if keys.dtype == string else as_string(keys)
+            bucket = string_to_hash_bucket_fast(words, self._buckets)
+            return where(less(found, 0), bucket + len(self.pairs.values), found)
+
+    def size(self, name=None):
+        """The number of keys and buckets: int64 []."""
+        return as_tensor(np.int64(len(self.pairs.values) + self._buckets), name=name or f"{self.name}_Size")
+
+
 def tables_initializer(name="init_all_tables"):
     """A node that initializes all tables; it does nothing, since they are when they are made."""
     return group(*get_default_graph().get_collection(TABLE_INITIALIZERS), name=name)
@@ -142,17 +167,16 @@ def index_table_from_tensor(
 ):
     """A table from words to their places in `vocabulary_list` `[n]`, int64; `default_value` for others.
 
-    mapping: another name of vocabulary_list. Raises InvalidArgumentError for none, UnimplementedError for
-    num_oov_buckets above 0: npslim has not TensorFlow's hash of strings.
+    num_oov_buckets: other words get one of so many numbers above, always the same one. mapping: another name of
+    vocabulary_list. Raises InvalidArgumentError for none.
     """
     words = mapping if vocabulary_list is None else vocabulary_list
     if words is None:
         raise InvalidArgumentError(
             "vocabulary_list must be specified.", expected="words", got=None, made_at=user_line()
         )
-    _check_buckets(num_oov_buckets)
     words = _vector(words, None if hasattr(words, "spec") else dtype, "vocabulary_list")
-    return HashTable(KeyValueTensorInitializer(words, np.arange(len(words))), default_value, name=name)
+    return _index_table(KeyValueTensorInitializer(words, np.arange(len(words))), num_oov_buckets, default_value, name)
 
 
 def index_table_from_file(
@@ -166,19 +190,18 @@ def index_table_from_file(
     """
     if not vocabulary_file:
         raise InvalidArgumentError("vocabulary_file must be specified.", expected="a path", got=repr(vocabulary_file))
-    _check_buckets(num_oov_buckets)
     contents = TextFileInitializer(
         vocabulary_file, key_dtype, key_column_index, int64, value_column_index, vocab_size, delimiter
     )
-    return HashTable(contents, default_value, name=name)
+    return _index_table(contents, num_oov_buckets, default_value, name)
 
 
-def _check_buckets(number):
-    if number:
-        raise UnimplementedError(
-            "Words outside of the vocabulary have no buckets here.", expected="num_oov_buckets=0", got=number,
-            hint="give them one number by default_value", made_at=user_line(),
-        )  # fmt: skip
+def _index_table(contents, buckets, default_value, name):
+    if buckets < 0:
+        raise InvalidArgumentError(
+            "num_oov_buckets must not be negative.", expected=">= 0", got=buckets, made_at=user_line()
+        )
+    return BucketTable(contents, buckets, name) if buckets else HashTable(contents, default_value, name=name)
 
 
 def index_to_string_table_from_tensor(vocabulary_list=None, default_value="UNK", name=None, mapping=None):

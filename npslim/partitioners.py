@@ -4,6 +4,7 @@ A partitioner is a function `f(shape, dtype)` that gives the number of parts alo
 """
 
 import math
+from typing import Any
 
 from npslim.dtypes import as_dtype
 from npslim.errors import InvalidArgumentError
@@ -25,7 +26,7 @@ def variable_axis_size_partitioner(max_shard_bytes, axis=0, bytes_per_string_ele
         _positive("max_shards", max_shards)
 
     def partitioner(shape, dtype, **_):
-        sizes = as_shape(shape) or ()
+        sizes: Any = as_shape(shape) or ()
         of_slice = math.prod(sizes) // max(sizes[axis], 1) * _bytes_of(dtype, bytes_per_string_element)
         rows = max(1, max_shard_bytes // max(of_slice, 1))
         return _along(shape, axis, min(math.ceil(sizes[axis] / rows), max_shards or sizes[axis]))
@@ -39,7 +40,7 @@ def min_max_variable_partitioner(max_partitions=1, axis=0, min_slice_size=256 <<
     _positive("min_slice_size", min_slice_size)
 
     def partitioner(shape, dtype, **_):
-        sizes = as_shape(shape) or ()
+        sizes: Any = as_shape(shape) or ()
         whole = math.prod(sizes) * _bytes_of(dtype, bytes_per_string_element)
         return _along(shape, axis, max(1, min(math.ceil(whole / min_slice_size), sizes[axis], max_partitions)))
 

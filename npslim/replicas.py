@@ -1,5 +1,7 @@
 """Synchronous replicas in one process: several steps' gradients are averaged into one update."""
 
+from typing import Any
+
 from npslim.errors import FailedPreconditionError, InvalidArgumentError
 from npslim.graph import IndexedSlices, control_dependencies
 from npslim.hooks import SessionRunHook
@@ -71,7 +73,7 @@ class SyncReplicasOptimizer(Optimizer):
             with control_dependencies([*added, gathered.assign_add(1)]):
                 full = equal(gathered.read_value(), self._count)
             variables = [var for _, var in pairs]
-            train_op = cond(full, lambda: self._update_all(sums, variables, gathered, global_step), no_op)
+            train_op: Any = cond(full, lambda: self._update_all(sums, variables, gathered, global_step), no_op)
         self.chief_init_op = self.local_step_init_op = no_op(name="sync_init")
         self.ready_for_local_init_op = report_uninitialized_variables(global_variables())
         return train_op.op if hasattr(train_op, "op") else train_op

@@ -15,7 +15,7 @@ import time
 from npslim.data.tfrecord import tf_record_iterator
 from npslim.errors import FailedPreconditionError, InvalidArgumentError, missing_extra
 from npslim.events import Writer, unique_suffix
-from npslim.graph import GraphKeys, get_default_graph, user_line
+from npslim.graph import EXPORTS, GraphKeys, get_default_graph, user_line
 from npslim.op import as_tensor
 from npslim.ops import summary as ops
 from npslim.scopes import name_scope
@@ -85,6 +85,14 @@ def _collected(summary, collections):
     collections = [GraphKeys.SUMMARIES] if collections is None else collections
     get_default_graph().add_to_collections(collections, summary)
     return summary
+
+
+def _graph_def_of(graph, add_shapes):
+    """`npslim.graph_def.export`, loaded when it is first asked for."""
+    return importlib.import_module("npslim.graph_def.export").graph_def_of(graph, add_shapes)
+
+
+EXPORTS["graph_def"] = _graph_def_of
 
 
 class FileWriter:

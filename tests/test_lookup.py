@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import npslim.tf as tf
-from npslim.errors import InvalidArgumentError, NotFoundError, UnimplementedError
+from npslim.errors import InvalidArgumentError, NotFoundError
 
 lookup = tf.contrib.lookup
 
@@ -76,5 +76,17 @@ def test_bad_contents(tmp_path):
         lookup.index_table_from_tensor(tf.placeholder(tf.string, [3]))
     with pytest.raises(InvalidArgumentError, match="vocabulary_list must be"):
         lookup.index_table_from_tensor(None)
-    with pytest.raises(UnimplementedError, match="no buckets"):
-        lookup.index_table_from_tensor(["a"], num_oov_buckets=3)
+    with pytest.raises(InvalidArgumentError, match="must not be negative"):
+        lookup.index_table_from_tensor(["a"], num_oov_buckets=-3)
+
+
+def test_words_outside_of_the_vocabulary_have_buckets():
+    """Numbers as TensorFlow 2.15.1 gives them."""
+    table = lookup.index_table_from_tensor(["a", "b"], num_oov_buckets=5)
+    numbers = lookup.index_table_from_tensor([7, 8], num_oov_buckets=4, dtype=tf.int64)
+    session = tf.Session()
+    found = session.run([
+        table.lookup(np.array([b"b", b"", b"abc", b"zebra", b"a"], object)), table.size(),
+        numbers.lookup(np.array([8, 9, -3])),
+    ])  # fmt: skip
+    assert [np.asarray(x).tolist() for x in found] == [[1, 5, 2, 4, 0], 7, [1, 3, 5]]

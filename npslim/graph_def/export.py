@@ -11,7 +11,7 @@ import os
 
 from npslim.dtypes import as_dtype
 from npslim.errors import ArgumentTypeError, InvalidArgumentError, NotFoundError
-from npslim.graph import Graph, get_default_graph
+from npslim.graph import Graph, Tensor, get_default_graph
 from npslim.graph_def.importer import parsed
 from npslim.graph_def.messages import GraphDef, NodeDef
 from npslim.graph_def.native import NATIVE, encoded
@@ -153,6 +153,8 @@ def _behind(text, gone):
 def tensor_shape_from_node_def_name(graph, input_name):
     """The static shape of a node's first output, or of a tensor."""
     found = (graph or get_default_graph()).as_graph_element(input_name)
-    if not getattr(found, "outputs", [found]):
+    if isinstance(found, Tensor):
+        return found.shape
+    if not found.outputs:
         raise InvalidArgumentError("The node has no output.", expected="an output", got=input_name)
-    return (found.outputs[0] if hasattr(found, "outputs") else found).shape
+    return found.outputs[0].shape

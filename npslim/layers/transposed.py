@@ -49,7 +49,7 @@ def _transposed(n, sizes):
             shape = [*kernel, num_outputs, known_channels(here.inputs, data_format)]
             weights = here.variable("weights", shape, weights_initializer, weights_regularizer)
             outputs = convolve(
-                here.inputs, weights, _output_shape(here.inputs, num_outputs, kernel, strides, padding, data_format),
+                here.inputs, weights, transposed_shape(here.inputs, num_outputs, kernel, strides, padding, data_format),
                 strides=tuple(strides), padding=padding.upper(), data_format=data_format, name=f"conv{n}d_transpose",
             )  # fmt: skip
             outputs = here.normalize_or_bias(
@@ -66,7 +66,7 @@ def _transposed(n, sizes):
     return add_arg_scope(layer_over_n)
 
 
-def _output_shape(inputs, num_outputs, kernel, strides, padding, data_format):
+def transposed_shape(inputs, num_outputs, kernel, strides, padding, data_format):
     """The sizes as a list of numbers and, where one is not known while defining, tensors."""
     first = first_channels(data_format)
     begin = 2 if first else 1

@@ -10,8 +10,9 @@ from npslim.errors import ArgumentTypeError, InvalidArgumentError, ShapeError
 from npslim.graph import user_line
 from npslim.op import as_tensor, constant_value
 from npslim.ops.debug import Assert, summary
+from npslim.ops.functions import abs as absolute
 from npslim.ops.logic import equal, greater, greater_equal, less, less_equal, not_equal
-from npslim.ops.reduce import reduce_all
+from npslim.ops.reduce import reduce_all, reduce_any
 from npslim.ops.shape import rank
 from npslim.ops.state import no_op
 from npslim.scopes import name_scope
@@ -125,3 +126,55 @@ def assert_type(tensor, tf_type, message=None, name=None):
                 message or f"{tensor.name} has another dtype.", expected=tf_type, got=tensor.dtype, made_at=user_line()
             )
         return no_op(name="statically_determined_correct_type")
+
+
+def assert_rank_in(x, ranks, data=None, summarize=None, message=None, name=None):
+    """A check that `x` has one of the ranks. Raises ValueError at once where the rank is known."""
+    with name_scope(name, "assert_rank_in", [x]):
+        x = as_tensor(x)
+        wanted = sorted({int(r) for r in ranks})
+        if x.spec.rank in wanted:
+            return no_op(name="static_checks_determined_all_ok")
+        if x.spec.rank is not None:
+            raise ShapeError(
+                message or f"assert_rank_in: {x.name} has another rank.", expected=f"a rank of {wanted}",
+                got=show_shape(x.spec.shape), made_at=user_line(),
+            )  # fmt: skip
+        said = [message] if message else []
+        holds = reduce_any(equal(rank(x), np.array(wanted, np.int32)))
+        return Assert(holds, data or [*said, f"The rank must be one of {wanted}."], summarize=summarize)
+
+
+def assert_scalar(tensor, name=None, message=None):
+    """`tensor`. Raises ValueError unless it is known to be a scalar."""
+    tensor = as_tensor(tensor)
+    if tensor.spec.shape != ():
+        raise ShapeError(
+            message or f"{tensor.name} is no scalar.", expected="[]", got=show_shape(tensor.spec.shape),
+            made_at=user_line(),
+        )  # fmt: skip
+    return tensor
+
+
+def assert_integer(x, message=None, name=None):
+    """A node that does nothing. Raises TypeError at once unless `x` is of an integer dtype."""
+    with name_scope(name, "assert_integer", [x]):
+        x = as_tensor(x)
+        if not x.dtype.is_integer:
+            raise ArgumentTypeError(
+                message or f"{x.name} is not of an integer dtype.", expected="an integer", got=x.dtype,
+                made_at=user_line(),
+            )  # fmt: skip
+        return no_op(name="statically_determined_was_integer")
+
+
+def assert_near(x, y, rtol=None, atol=None, data=None, summarize=None, message=None, name=None):
+    """A check that |x - y| <= atol + rtol * |y| for every element; both are 10 times the dtype's eps unless given."""
+    x = as_tensor(x)
+    y = as_tensor(y, x.spec.dtype)
+    eps = 10 * np.finfo(x.spec.dtype).eps
+    rtol, atol = (as_tensor(eps if v is None else v, x.spec.dtype) for v in (rtol, atol))
+
+    beyond = absolute(x - y) - (atol + rtol * absolute(y))
+    said = data or [*([message] if message else []), "x and y are not near:", x, y]
+    return _check(name, "assert_near", "|x - y| <= atol + rtol * |y|", less_equal, [beyond], said, summarize, message)

@@ -165,11 +165,7 @@ def transform(images, transforms, interpolation="NEAREST", output_shape=None, na
     """
     with name_scope(name, "transform", [images, transforms]):
         images, transforms = as_tensor(images), as_tensor(transforms, np.float32)
-        rank = images.spec.rank
-        if rank not in (2, 3, 4):
-            raise ShapeError(
-                "transform: these are no images.", expected="rank 2, 3 or 4", got=show_shape(images.spec.shape)
-            )
+        rank = _rank_of(images)
         whole = images if rank == 4 else expand_dims(images if rank == 3 else expand_dims(images, axis=2), axis=0)
         size = tuple(whole.spec.shape[1:3]) if output_shape is None else tuple(int(n) for n in output_shape)
         if None in size:
@@ -178,11 +174,18 @@ def transform(images, transforms, interpolation="NEAREST", output_shape=None, na
         return made if rank == 4 else squeeze(made, axis=[0] if rank == 3 else [0, 3])
 
 
+def _rank_of(images):
+    rank = images.spec.rank
+    if rank not in (2, 3, 4):
+        raise ShapeError("These are no images.", expected="rank 2, 3 or 4", got=show_shape(images.spec.shape))
+    return rank
+
+
 def rotate(images, angles, interpolation="NEAREST", name=None):
     """Images turned by `angles`, in radians against the clock: a number, or `[n]`. See `transform`."""
     with name_scope(name, "rotate", [images, angles]):
         images = as_tensor(images)
-        rows, columns = (1, 2) if images.spec.rank == 4 else (0, 1)
+        rows, columns = (1, 2) if _rank_of(images) == 4 else (0, 1)
         sizes = cast(shape(images), np.float32)
         return transform(images, angles_to_projective_transforms(angles, sizes[rows], sizes[columns]), interpolation)
 

@@ -111,7 +111,7 @@ def decode_csv(
         )
     defaults = [as_tensor(d) for d in record_defaults]
     found = csv_columns(
-        records, *defaults, delimiter=field_delim, quotes=bool(use_quote_delim), na_value=na_value, columns=columns,
-        name=name or "DecodeCSV",
+        as_tensor(records), *defaults, delimiter=field_delim, quotes=bool(use_quote_delim), na_value=na_value,
+        columns=columns, name=name or "DecodeCSV",
     )  # fmt: skip
     return list(found) if isinstance(found, tuple) else [found]

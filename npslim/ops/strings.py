@@ -152,12 +152,12 @@ def string_join(inputs, separator="", name=None):
     reference=lambda input, axis, keepdims, separator: np.apply_along_axis(
         lambda line: np.array([separator.join(line.tolist())], object), axis[0], input
     ) if keepdims else np.array(
-        separator.join(np.transpose(input, axis).ravel().tolist()), object
+        separator.join(np.transpose(input, axis[::-1]).ravel().tolist()), object
     ),
 )  # fmt: skip
 def joined_along(input, *, axis, keepdims=False, separator=b""):
-    """The strings along the axes, in the order of these, as one."""
-    order = [a % input.ndim for a in axis]
+    """The strings along the axes as one: those along the first axis stand together."""
+    order = [a % input.ndim for a in reversed(axis)]
     lines = np.transpose(input, [*(i for i in range(input.ndim) if i not in order), *order])
     shape = reduced(input, tuple(order), keepdims)
     made = np.empty(shape, object)
@@ -182,10 +182,10 @@ joined_along.rejects("out of range", _words, axis=(1,))
 
 
 def reduce_join(inputs, axis=None, keepdims=False, separator="", name=None):
-    """The strings along `axis` (all of them: None) as one, in the order that the axes are given in."""
+    """The strings along `axis` as one: along the first axis first, then along the others; along all for None."""
     inputs = as_tensor(inputs)
     if axis is None:
-        axis = tuple(range(inputs.spec.rank or 0))
+        axis = tuple(reversed(range(inputs.spec.rank or 0)))
     axes = (axis,) if isinstance(axis, int) else tuple(axis)
     return joined_along(inputs, axis=axes, keepdims=bool(keepdims), separator=_bytes(separator), name=name)
 

@@ -150,14 +150,6 @@ from npslim import (
     while_loop,
     zeros_initializer,
 )
-from npslim.data.readers import (
-    FixedLengthRecordReader,
-    IdentityReader,
-    ReaderBase,
-    TextLineReader,
-    TFRecordReader,
-    WholeFileReader,
-)
 from npslim.dtypes import (
     double,
     half,
@@ -168,13 +160,10 @@ from npslim.errors import (
 )
 from npslim.functional import foldl, foldr, map_fn, scan
 from npslim.graph import Node as Operation
-from npslim.graph_def.importer import import_graph_def
-from npslim.graph_def.messages import AttrValue, GraphDef, MetaGraphDef, NodeDef
 from npslim.initializers import VarianceScaling as variance_scaling_initializer
 from npslim.initializers import (
     uniform_unit_scaling_initializer,
 )
-from npslim.lookup import tables_initializer
 from npslim.ops.activation import (
     log_sigmoid,
 )
@@ -299,14 +288,19 @@ from npslim.tf.modes import (
     resource_variables_enabled,
 )
 from npslim.tf.renamed import (
+    add_check_numerics_ops,
     arg_max,
     arg_min,
     argmax,
     argmin,
     as_dtype,
+    as_string,
     assign,
     assign_add,
+    assign_sub,
+    batch_to_space,
     batch_to_space_nd,
+    bincount,
     check_numerics,
     concat,
     confusion_matrix,
@@ -314,17 +308,25 @@ from npslim.tf.renamed import (
     count_nonzero,
     count_up_to,
     cumprod,
+    decode_base64,
     depth_to_space,
     diag_part,
+    dynamic_stitch,
+    encode_base64,
     expand_dims,
     fill,
     gather,
     gather_nd,
+    get_local_variable,
+    get_seed,
     get_static_value,
     gradients,
     identity,
     linspace,
+    make_tensor_proto,
     matmul,
+    matrix_determinant,
+    matrix_inverse,
     matrix_transpose,
     meshgrid,
     norm,
@@ -334,6 +336,7 @@ from npslim.tf.renamed import (
     rank,
     reduce_all,
     reduce_any,
+    reduce_join,
     reduce_logsumexp,
     reduce_max,
     reduce_mean,
@@ -350,19 +353,28 @@ from npslim.tf.renamed import (
     size,
     slice,
     softplus,
+    space_to_batch,
     space_to_batch_nd,
     space_to_depth,
     squeeze,
     stack,
     stop_gradient,
     strided_slice,
+    string_split,
+    string_strip,
+    substr,
     tile,
+    to_complex64,
+    to_complex128,
     to_double,
     to_float,
     to_int32,
     to_int64,
     transpose,
     unique,
+    unique_with_counts,
+    verify_tensor_all_finite,
+    where_v2,
     zeros,
     zeros_like,
 )
@@ -381,22 +393,63 @@ div_no_nan = divide_no_nan
 all_variables, initialize_all_variables = global_variables, global_variables_initializer
 initialize_local_variables, initialize_variables = local_variables_initializer, variables_initializer
 
-_MODULES = (
-    "app", "contrib", "errors", "flags", "gfile", "io", "layers", "logging", "losses", "math", "metrics", "nest", "nn",
-    "python_io", "random", "sparse", "summary", "test", "train",
-)  # fmt: skip
+_MODULES = set(
+    """
+    app bitwise compat contrib data debugging dtypes errors flags gfile graph_util image initializers io layers linalg
+    logging lookup losses manip math metrics nest nn python_io random resource_loader sparse strings summary test
+    train
+    """.split()
+)
+
+# Names that are looked up when they are first asked for: {module: names}, `name=here` where npslim calls it otherwise.
+_ELSEWHERE = {
+    "npslim.autograd.registered": "RegisterGradient",
+    "npslim.data.readers":
+        "FixedLengthRecordReader IdentityReader ReaderBase TFRecordReader TextLineReader WholeFileReader",
+    "npslim.dtypes": "DType complex128 int8 uint32 uint64",
+    "npslim.graph_def.importer": "import_graph_def",
+    "npslim.graph_def.messages": "AttrValue GraphDef MetaGraphDef NodeDef",
+    "npslim.graph_def.tensors": "make_ndarray",
+    "npslim.lookup": "initialize_all_tables=tables_initializer tables_initializer",
+    "npslim.ops.algebra": "matrix_solve",
+    "npslim.ops.arrange": "reverse_sequence",
+    "npslim.ops.checks": "assert_integer assert_near assert_rank_in assert_scalar",
+    "npslim.ops.complex_numbers": "angle complex conj imag real",
+    "npslim.ops.counting": "histogram_fixed_width histogram_fixed_width_bins setdiff1d",
+    "npslim.ops.debug": "print=print_op",
+    "npslim.ops.rearrange":
+        "argsort batch_gather broadcast_to dynamic_partition ensure_shape matrix_band_part roll sequence_mask sort",
+    "npslim.ops.records": "decode_csv",
+    "npslim.ops.sizes": "invert_permutation",
+    "npslim.ops.sparse_products": "sparse_tensor_dense_matmul sparse_to_indicator",
+    "npslim.ops.strings": "regex_replace string_join string_to_hash_bucket_fast",
+    "npslim.partitioners":
+        "fixed_size_partitioner min_max_variable_partitioner variable_axis_size_partitioner",
+    "npslim.tf.config":
+        "AggregationMethod DeviceSpec UnconnectedGradients VariableAggregation VariableSynchronization",
+    "npslim.tf.modes":
+        "NoGradient NotDifferentiable=NoGradient no_gradient=NoGradient op_scope",
+    "npslim.tf.compat": "dimension_at_index dimension_value",
+}  # fmt: skip
 _SUMMARIES = {  # of before TensorFlow 1.0
     "scalar_summary": "scalar", "histogram_summary": "histogram", "image_summary": "image", "audio_summary": "audio",
     "merge_summary": "merge", "merge_all_summaries": "merge_all",
 }  # fmt: skip
 
 
+_PLACES = {
+    name.partition("=")[0]: (module, name.partition("=")[2] or name)
+    for module, names in _ELSEWHERE.items() for name in names.split()
+}  # fmt: skip
+
+
 def __getattr__(name):
-    """Modules, when they are first asked for."""
+    """Modules, and the names of `_ELSEWHERE`, when they are first asked for."""
     if name in _MODULES:
         return importlib.import_module(f"npslim.tf.{name}")
-    if name in ("image", "data", "lookup", "strings", "linalg"):
-        return importlib.import_module(f"npslim.tf.{name}")
+    if name in _PLACES:
+        module, here = _PLACES[name]
+        return getattr(importlib.import_module(module), here)
     if name in _SUMMARIES:
         return getattr(importlib.import_module("npslim.tf.summary"), _SUMMARIES[name])
     if name in ("Summary", "Event", "HistogramProto"):
@@ -404,4 +457,8 @@ def __getattr__(name):
     return _report(name)
 
 
-_report = _reporter(__name__, lambda: [*globals(), *_MODULES, *_SUMMARIES])
+def __dir__():
+    return sorted({*globals(), *_MODULES, *_PLACES, *_SUMMARIES})
+
+
+_report = _reporter(__name__, __dir__)

@@ -1,6 +1,10 @@
 """Settings that old programs pass to sessions. They are taken and kept; npslim's own are arguments of `Session`."""
 
+import enum
 import types
+
+from npslim.errors import InvalidArgumentError, UnimplementedError
+from npslim.tf.missing import PAGE
 
 
 class Settings:
@@ -118,3 +122,99 @@ def replica_device_setter(
         return f"{ps_device}/task:{task}"
 
     return device
+
+
+class Server:
+    """A server of a cluster of one process: `target` is what a Session takes.
+
+    Raises UnimplementedError where the cluster has more tasks: npslim computes in one process.
+    """
+
+    def __init__(self, server_or_cluster_def, job_name=None, task_index=None, protocol=None, config=None, start=True):
+        self.server_def = ClusterSpec(server_or_cluster_def)
+        tasks = [f"/job:{job}/task:{i}" for job in self.server_def.jobs for i in range(self.server_def.num_tasks(job))]
+        if len(tasks) != 1:
+            raise UnimplementedError(
+                "npslim computes in one process.", expected="a cluster of one task", got=", ".join(tasks) or "none",
+                hint=f"run the worker alone, with SyncReplicasOptimizer for larger batches; see {PAGE}",
+            )  # fmt: skip
+
+    @classmethod
+    def create_local_server(cls, config=None, start=True):
+        """A server of a cluster that is this process."""
+        return cls({"local": ["localhost:0"]}, config=config, start=start)
+
+    @property
+    def target(self):
+        """What a Session takes: this process."""
+        return ""
+
+    def start(self):
+        """Nothing: it runs."""
+
+    def join(self):
+        """Nothing: there is nobody to wait for."""
+
+
+class DeviceSpec:
+    """The name of a device in parts: `/job:j/replica:r/task:t/device:TYPE:i`."""
+
+    def __init__(self, job=None, replica=None, task=None, device_type=None, device_index=None):
+        self.job, self.device_type = job, device_type.upper() if device_type else None
+        self.replica, self.task, self.device_index = (
+            None if x is None else int(x) for x in (replica, task, device_index)
+        )
+
+    @classmethod
+    def from_string(cls, spec):
+        """The parts of a name. Raises ValueError for one that is none."""
+        made = cls()
+        for part in filter(None, spec.split("/")):
+            key, *values = part.split(":")
+            if key in ("cpu", "gpu", "CPU", "GPU") and len(values) <= 1:
+                key, values = "device", [key, *values]
+            if key == "device" and len(values) in (1, 2):
+                made.device_type = None if values[0] == "*" else values[0].upper()
+                made.device_index = int(values[1]) if len(values) == 2 and values[1] != "*" else None
+            elif key in ("job", "replica", "task") and len(values) == 1:
+                setattr(made, key, values[0] if key == "job" else int(values[0]))
+            else:
+                raise InvalidArgumentError(
+                    "This is no device.", expected="/job:j/replica:r/task:t/device:GPU:0", got=spec
+                )
+        return made
+
+    def to_string(self):
+        """The name."""
+        parts = [f"/{key}:{value}" for key in ("job", "replica", "task") if (value := getattr(self, key)) is not None]
+        if self.device_type is not None:
+            parts.append(f"/device:{self.device_type}:{'*' if self.device_index is None else self.device_index}")
+        return "".join(parts)
+
+    def __str__(self):
+        return self.to_string()
+
+
+class AggregationMethod:
+    """How gradients are added up: npslim has one way."""
+
+    ADD_N = DEFAULT = 0
+    EXPERIMENTAL_TREE, EXPERIMENTAL_ACCUMULATE_N = 1, 2
+
+
+class UnconnectedGradients(enum.Enum):
+    """What `gradients` gives where nothing depends on x."""
+
+    NONE, ZERO = "none", "zero"
+
+
+class VariableSynchronization(enum.Enum):
+    """When copies of a variable are made equal: there is one."""
+
+    AUTO, NONE, ON_WRITE, ON_READ = range(4)
+
+
+class VariableAggregation(enum.Enum):
+    """How the updates of a variable's copies become one: there is one."""
+
+    NONE, SUM, MEAN, ONLY_FIRST_REPLICA, ONLY_FIRST_TOWER = 0, 1, 2, 3, 3

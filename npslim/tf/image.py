@@ -54,6 +54,7 @@ from npslim.image import (
     transpose_image,
 )
 from npslim.tf.missing import reporter
+from npslim.tf.renamed import is_jpeg
 
 per_image_whitening = per_image_standardization  # its name before TensorFlow 1.0
 

@@ -1,6 +1,8 @@
 """`tf.io`."""
 
 from npslim.data.tfrecord import TFRecordOptions, TFRecordWriter, tf_record_iterator
+from npslim.graph_def.export import write_graph
+from npslim.graph_def.tensors import make_ndarray
 from npslim.ops.files import matching_files, read_file, write_file
 from npslim.ops.image_codec import (
     decode_bmp,
@@ -19,8 +21,11 @@ from npslim.ops.parsing import (
     parse_example,
     parse_single_example,
     parse_single_sequence_example,
+    string_to_number,
 )
+from npslim.ops.records import decode_csv
 from npslim.tf import io_gfile as gfile
 from npslim.tf.missing import reporter
+from npslim.tf.renamed import decode_base64, encode_base64, is_jpeg, make_tensor_proto
 
 __getattr__ = reporter(__name__, lambda: globals())

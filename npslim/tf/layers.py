@@ -6,6 +6,7 @@ from npslim.graph import GraphKeys, get_default_graph
 from npslim.layers.common import known_channels, n_of
 from npslim.layers.normalize import batch_norm
 from npslim.layers.reshape import flatten as _flatten
+from npslim.layers.transposed import transposed_shape
 from npslim.op import as_tensor
 from npslim.ops import conv as conv_ops
 from npslim.ops import pool as pool_ops
@@ -113,6 +114,76 @@ def conv3d(
     return _convolution(3, "conv3d", **locals())
 
 
+def _transposed(
+    n, default_name, inputs, filters, kernel_size, strides, padding, data_format, activation, use_bias,
+    kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer, activity_regularizer,
+    kernel_constraint, bias_constraint, trainable, name, reuse,
+):  # fmt: skip
+    inputs, order = as_tensor(inputs), _order(data_format, n)
+    convolve = {2: conv_ops.conv2d_transpose, 3: conv_ops.conv3d_transpose}[n]
+    with variable_scope(name, default_name, [inputs], reuse=reuse):
+        size, steps = n_of(kernel_size, n, "kernel_size"), n_of(strides, n, "strides")
+        shape = [*size, filters, known_channels(inputs, order)]
+        kernel = _variable(
+            "kernel", shape, inputs, kernel_initializer, kernel_regularizer, kernel_constraint, trainable
+        )
+        y = convolve(
+            inputs, kernel, transposed_shape(inputs, filters, size, steps, padding, order), strides=tuple(steps),
+            padding=padding.upper(), data_format=order,
+        )  # fmt: skip
+        if use_bias:
+            bias = _variable("bias", [filters], inputs, bias_initializer, bias_regularizer, bias_constraint, trainable)
+            y = bias_add(y, bias, data_format=order)
+        return _penalize(y if activation is None else activation(y), activity_regularizer)
+
+
+def conv2d_transpose(
+    inputs, filters, kernel_size, strides=(1, 1), padding="valid", data_format="channels_last", activation=None,
+    use_bias=True, kernel_initializer=None, bias_initializer=_ZEROS, kernel_regularizer=None, bias_regularizer=None,
+    activity_regularizer=None, kernel_constraint=None, bias_constraint=None, trainable=True, name=None, reuse=None,
+):  # fmt: skip
+    """A transposed convolution of `[n, h, w, c]`: `strides` times as many pixels, `filters` channels."""
+    return _transposed(2, "conv2d_transpose", **locals())
+
+
+def conv3d_transpose(
+    inputs, filters, kernel_size, strides=(1, 1, 1), padding="valid", data_format="channels_last", activation=None,
+    use_bias=True, kernel_initializer=None, bias_initializer=_ZEROS, kernel_regularizer=None, bias_regularizer=None,
+    activity_regularizer=None, kernel_constraint=None, bias_constraint=None, trainable=True, name=None, reuse=None,
+):  # fmt: skip
+    """A transposed convolution of `[n, d, h, w, c]`."""
+    return _transposed(3, "conv3d_transpose", **locals())
+
+
+def separable_conv2d(
+    inputs, filters, kernel_size, strides=(1, 1), padding="valid", data_format="channels_last", dilation_rate=(1, 1),
+    depth_multiplier=1, activation=None, use_bias=True, depthwise_initializer=None, pointwise_initializer=None,
+    bias_initializer=_ZEROS, depthwise_regularizer=None, pointwise_regularizer=None, bias_regularizer=None,
+    activity_regularizer=None, depthwise_constraint=None, pointwise_constraint=None, bias_constraint=None,
+    trainable=True, name=None, reuse=None,
+):  # fmt: skip
+    """A convolution of each channel, then one of single pixels with `filters` outputs: `[n, h, w, c]`."""
+    inputs, order = as_tensor(inputs), _order(data_format, 2)
+    with variable_scope(name, "separable_conv2d", [inputs], reuse=reuse):
+        channels = known_channels(inputs, order)
+        depthwise = _variable(
+            "depthwise_kernel", [*n_of(kernel_size, 2, "kernel_size"), channels, depth_multiplier], inputs,
+            depthwise_initializer, depthwise_regularizer, depthwise_constraint, trainable,
+        )  # fmt: skip
+        pointwise = _variable(
+            "pointwise_kernel", [1, 1, channels * depth_multiplier, filters], inputs, pointwise_initializer,
+            pointwise_regularizer, pointwise_constraint, trainable,
+        )  # fmt: skip
+        y = conv_ops.separable_conv2d(
+            inputs, depthwise, pointwise, strides=tuple(n_of(strides, 2, "strides")), padding=padding.upper(),
+            rate=tuple(n_of(dilation_rate, 2, "dilation_rate")), data_format=order,
+        )  # fmt: skip
+        if use_bias:
+            bias = _variable("bias", [filters], inputs, bias_initializer, bias_regularizer, bias_constraint, trainable)
+            y = bias_add(y, bias, data_format=order)
+        return _penalize(y if activation is None else activation(y), activity_regularizer)
+
+
 def _pooling(function, n, inputs, pool_size, strides, padding, data_format, name):
     return function(
         inputs, ksize=n_of(pool_size, n, "pool_size"), strides=n_of(strides, n, "strides"), padding=padding.upper(),
@@ -128,6 +199,26 @@ def max_pooling2d(inputs, pool_size, strides, padding="valid", data_format="chan
 def average_pooling2d(inputs, pool_size, strides, padding="valid", data_format="channels_last", name=None):
     """The mean of each window of `[n, h, w, c]`."""
     return _pooling(pool_ops.avg_pool, 2, inputs, pool_size, strides, padding, data_format, name)
+
+
+def max_pooling1d(inputs, pool_size, strides, padding="valid", data_format="channels_last", name=None):
+    """The maximum of each window of `[n, w, c]`."""
+    return _pooling(pool_ops.max_pool1d, 1, inputs, pool_size, strides, padding, data_format, name)
+
+
+def average_pooling1d(inputs, pool_size, strides, padding="valid", data_format="channels_last", name=None):
+    """The mean of each window of `[n, w, c]`."""
+    return _pooling(pool_ops.avg_pool1d, 1, inputs, pool_size, strides, padding, data_format, name)
+
+
+def max_pooling3d(inputs, pool_size, strides, padding="valid", data_format="channels_last", name=None):
+    """The maximum of each window of `[n, d, h, w, c]`."""
+    return _pooling(pool_ops.max_pool3d, 3, inputs, pool_size, strides, padding, data_format, name)
+
+
+def average_pooling3d(inputs, pool_size, strides, padding="valid", data_format="channels_last", name=None):
+    """The mean of each window of `[n, d, h, w, c]`."""
+    return _pooling(pool_ops.avg_pool3d, 3, inputs, pool_size, strides, padding, data_format, name)
 
 
 def flatten(inputs, name=None, data_format="channels_last"):

@@ -33,6 +33,8 @@ from npslim.metrics.tensorflow import (
     true_positives,
     true_positives_at_thresholds,
 )
+from npslim.metrics.tensorflow import average_precision_at_k as sparse_average_precision_at_k
+from npslim.metrics.tensorflow import precision_at_k as sparse_precision_at_k
 from npslim.tf.missing import reporter
 
 __getattr__ = reporter(__name__, lambda: globals())

@@ -21,6 +21,13 @@ LEFT_OUT = {
     "Server": "there is one process",
     "lite": "there is no TensorFlow Lite",
     "xla": "there is no XLA",
+    "bfloat16": "NumPy has no bfloat16; checkpoints and graphs of it are read as float32",
+    "TensorArray": "map_fn, scan, foldl and dynamic_rnn gather what the turns of a loop give",
+    "Layer": "layers are functions here, not objects; npslim.layers has them",
+    "InputSpec": "layers are functions here, not objects; npslim.layers has them",
+    "distributions": "there are no distributions; random_normal and its kin draw numbers",
+    "learn": "tf.contrib.learn is no part of TF-Slim; npslim.learning.train trains",
+    "v2": "there is no TensorFlow 2 mode; tf.compat.v1 is npslim.tf",
 }
 
 

@@ -4,7 +4,7 @@ import contextlib
 import functools
 
 from npslim.errors import UnimplementedError
-from npslim.scopes import variable_scope
+from npslim.scopes import name_scope, variable_scope
 
 
 def executing_eagerly():
@@ -36,6 +36,15 @@ def resource_variables_enabled():
 def init_scope():
     """A context that changes nothing."""
     return contextlib.nullcontext()
+
+
+def op_scope(values, name, default_name=None):
+    """`name_scope` with the argument order of TensorFlow 0.x."""
+    return name_scope(name, default_name, values)
+
+
+def NoGradient(op_type):  # noqa: N802 - TensorFlow's name
+    """Nothing: an op of npslim says itself that it has no gradient."""
 
 
 def no_regularizer(_):

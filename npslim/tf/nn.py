@@ -29,6 +29,7 @@ from npslim.ops.softmax import (
     sparse_softmax_cross_entropy_with_logits,
     weighted_cross_entropy_with_logits,
 )
+from npslim.ops.statistics import normalize_moments, sufficient_statistics
 from npslim.ops.trigonometry import tanh
 from npslim.rnn import bidirectional_dynamic_rnn, dynamic_rnn, static_bidirectional_rnn, static_rnn
 from npslim.tf.missing import reporter
@@ -38,6 +39,7 @@ from npslim.tf.renamed import (
     conv2d,
     conv2d_transpose,
     convolution,
+    depth_to_space,
     elu,
     fused_batch_norm,
     in_top_k,
@@ -54,6 +56,8 @@ from npslim.tf.renamed import (
     softmax_cross_entropy_with_logits_v2,
     softplus,
     softsign,
+    space_to_batch,
+    space_to_depth,
     swish,
     top_k,
 )

@@ -3,15 +3,18 @@
 Where TensorFlow took an argument under two names in turn (`axis` and `dim`), either is taken.
 """
 
+import importlib
 from typing import Any
 
 import npslim as slim
+from npslim.dtypes import complex128 as as_complex128
 from npslim.errors import InvalidArgumentError
 from npslim.metrics import confusion_matrix as _confusion_matrix
-from npslim.ops import blocks, linear, normalize, pool
+from npslim.ops import algebra, blocks, counting, linear, normalize, pool, rearrange, strings
 from npslim.ops import conv as _conv
 from npslim.ops.activation import swish as _swish
 from npslim.ops.join import stack as _stack
+from npslim.ops.logic import where_v2 as _where_v2
 from npslim.ops.scan import cumprod as _cumprod
 from npslim.ops.shape import matrix_transpose
 from npslim.ops.softmax import log_softmax as _log_softmax
@@ -142,16 +145,22 @@ def fill(dims, value, name=None, layout=None):
 
 
 def gather(params, indices, validate_indices=None, name=None, axis=None, batch_dims=0):
-    """See `npslim.gather`."""
+    """See `npslim.gather`, and `npslim.ops.rearrange.batch_gather` for batch_dims."""
     if batch_dims:
-        raise InvalidArgumentError("gather: batch_dims is not supported.", expected=0, got=batch_dims)
+        rank = slim.convert_to_tensor(indices).shape.ndims
+        if rank is None or batch_dims not in (rank - 1, -1) or axis not in (None, rank - 1):
+            raise InvalidArgumentError(
+                "gather: batch_dims is one less than the indices' rank, and the axis.", expected=rank and rank - 1,
+                got=(batch_dims, axis),
+            )  # fmt: skip
+        return rearrange.batch_gather(params, indices, name=name)
     return slim.gather(params, indices, axis=axis or 0, name=name)
 
 
 def gather_nd(params, indices, name=None, batch_dims=0):
     """See `npslim.gather_nd`."""
     if batch_dims:
-        raise InvalidArgumentError("gather_nd: batch_dims is not supported.", expected=0, got=batch_dims)
+        return rearrange.batch_gather_nd(params, indices, batch_dims, name=name)
     return slim.gather_nd(params, indices, name=name)
 
 
@@ -333,6 +342,150 @@ def zeros_like(tensor, dtype=None, name=None, optimize=True):
     return slim.zeros_like(tensor, dtype=dtype, name=name)
 
 
+def batch_to_space(input, crops, block_size, name=None, block_shape=None):
+    """See `npslim.ops.blocks.batch_to_space_nd`: square blocks of two dimensions."""
+    block = either(block_size, block_shape)
+    return blocks.batch_to_space_nd(input, [block, block] if isinstance(block, int) else block, crops, name=name)
+
+
+def space_to_batch(input, paddings, block_size=None, name=None, block_shape=None):
+    """See `npslim.ops.blocks.space_to_batch_nd`: square blocks of two dimensions."""
+    block = either(block_size, block_shape)
+    return blocks.space_to_batch_nd(input, [block, block] if isinstance(block, int) else block, paddings, name=name)
+
+
+def bincount(arr, weights=None, minlength=None, maxlength=None, dtype: Any = slim.int32):
+    """See `npslim.ops.counting.bincount`."""
+    return counting.bincount(arr, minlength, maxlength, weights, dtype)
+
+
+def unique_with_counts(x, out_idx: Any = slim.int32, name=None):
+    """See `npslim.ops.counting.unique_with_counts`."""
+    values, places, counts = counting.unique_with_counts(x, name)
+    return values, slim.cast(places, out_idx), slim.cast(counts, out_idx)
+
+
+def dynamic_stitch(indices, data, name=None):
+    """See `npslim.ops.rearrange.stitch_rows`."""
+    return rearrange.stitch_rows(indices, data, name)
+
+
+def matrix_inverse(input, adjoint=False, name=None):
+    """See `npslim.ops.algebra.matrix_inverse`."""
+    return algebra.matrix_inverse(matrix_transpose(input, conjugate=True) if adjoint else input, name=name)
+
+
+def matrix_determinant(input, name=None):
+    """See `npslim.ops.algebra.matrix_determinant`."""
+    return algebra.matrix_determinant(input, name=name)
+
+
+def where_v2(condition, x=None, y=None, name=None):
+    """See `npslim.where`; x and y broadcast."""
+    return slim.where(condition, name=name) if x is None and y is None else _where_v2(condition, x, y, name=name)
+
+
+def get_local_variable(
+    name, shape=None, dtype=None, initializer=None, regularizer=None, trainable=False, collections=None,
+    caching_device=None, partitioner=None, validate_shape=True, use_resource=None, synchronization=None,
+    aggregation=None, custom_getter=None, constraint=None,
+):  # fmt: skip
+    """A variable of LOCAL_VARIABLES; see `npslim.get_variable`."""
+    return slim.get_variable(
+        name, shape, dtype, initializer, regularizer, False, [*(collections or ()), slim.GraphKeys.LOCAL_VARIABLES],
+        caching_device, partitioner, validate_shape, use_resource, custom_getter, constraint,
+    )  # fmt: skip
+
+
+def get_seed(op_seed):
+    """(the graph's seed, the op's), with TensorFlow's defaults where one of them is missing."""
+    graph_seed = slim.get_default_graph().seed
+    if graph_seed is None and op_seed is None:
+        return None, None
+    return (87654321 if graph_seed is None else graph_seed), (0 if op_seed is None else op_seed)
+
+
+def add_check_numerics_ops():
+    """A node that checks every floating tensor of the graph so far; see `npslim.check_numerics`."""
+    floating = [t for node in slim.get_default_graph().get_operations() for t in node.outputs if t.dtype.is_floating]
+    return slim.group(*(slim.check_numerics(t, message=t.name) for t in floating))
+
+
+def verify_tensor_all_finite(t=None, msg=None, name=None, x=None, message=None):
+    """See `npslim.check_numerics`."""
+    return slim.check_numerics(either(t, x), message=either(msg, message, ""), name=name)
+
+
+# ---- strings
+
+
+def as_string(input, precision=-1, scientific=False, shortest=False, width=-1, fill="", name=None):
+    """See `npslim.ops.strings.as_string`."""
+    return strings.as_string(input, precision, scientific, shortest, width, fill, name)
+
+
+def is_jpeg(contents, name=None):
+    """Whether the string begins as a JPEG file does."""
+    return slim.equal(strings.substr(contents, 0, 3), b"\xff\xd8\xff", name=name)
+
+
+def decode_base64(input, name=None):
+    """See `npslim.ops.strings.decode_base64`."""
+    return strings.decode_base64(input, name=name)
+
+
+def encode_base64(input, pad=False, name=None):
+    """See `npslim.ops.strings.encode_base64`."""
+    return strings.encode_base64(input, pad=pad, name=name)
+
+
+def reduce_join(inputs, axis=None, keep_dims=None, separator="", name=None, reduction_indices=None, keepdims=None):
+    """See `npslim.ops.strings.reduce_join`."""
+    return strings.reduce_join(
+        inputs, either(axis, reduction_indices), either(keepdims, keep_dims, False), separator, name
+    )
+
+
+def string_split(source, sep=None, skip_empty=True, delimiter=None, result_type="SparseTensor", name=None):
+    """See `npslim.ops.strings.string_split`. Raises ValueError for another result_type."""
+    if result_type != "SparseTensor":
+        raise InvalidArgumentError("string_split gives a SparseTensor.", expected="SparseTensor", got=result_type)
+    return strings.string_split(source, sep, skip_empty, delimiter, name)
+
+
+def make_tensor_proto(values, dtype=None, shape=None, verify_shape=False, allow_broadcast=False):
+    """See `npslim.graph_def.tensors.make_tensor_proto`."""
+    tensors = importlib.import_module("npslim.graph_def.tensors")  # which importing npslim.tf does not need
+    return tensors.make_tensor_proto(values, dtype, shape)
+
+
+def string_length(input, name=None, unit="BYTE"):
+    """See `npslim.ops.strings.string_length`."""
+    return strings.string_length(input, unit=unit, name=name)
+
+
+def string_lower(input, encoding="", name=None):
+    """See `npslim.ops.strings.string_lower`."""
+    return strings.string_lower(input, name=name)
+
+
+def string_upper(input, encoding="", name=None):
+    """See `npslim.ops.strings.string_upper`."""
+    return strings.string_upper(input, name=name)
+
+
+def string_strip(input, name=None):
+    """See `npslim.ops.strings.string_strip`."""
+    return strings.string_strip(input, name=name)
+
+
+def substr(input, pos, len, name=None, unit="BYTE"):
+    """See `npslim.ops.strings.substr`. Raises ValueError for another unit than bytes."""
+    if unit != "BYTE":
+        raise InvalidArgumentError("substr: strings are cut by bytes.", expected="BYTE", got=unit)
+    return strings.substr(input, pos, len, name=name)
+
+
 # ---- reductions; `reduction_indices` and `keep_dims` are the names before TensorFlow 1.5
 
 
@@ -371,6 +524,8 @@ def _to(dtype, title):
 
 to_float = _to(slim.float32, "ToFloat")
 to_double = _to(slim.float64, "ToDouble")
+to_complex64 = _to(slim.complex64, "ToComplex64")
+to_complex128 = _to(as_complex128, "ToComplex128")
 to_int32 = _to(slim.int32, "ToInt32")
 to_int64 = _to(slim.int64, "ToInt64")
 

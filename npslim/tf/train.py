@@ -22,6 +22,7 @@ from npslim.data.example import (
     SequenceExample,
 )
 from npslim.evaluation import checkpoints_iterator
+from npslim.graph_def.export import write_graph
 from npslim.graph_def.messages import SaverDef
 from npslim.graph_def.meta import import_meta_graph
 from npslim.hooks import (
@@ -86,6 +87,7 @@ from npslim.queues import (
     string_input_producer,
 )
 from npslim.queues import runner as queue_runner
+from npslim.replicas import SyncReplicasOptimizer
 from npslim.schedules import (
     cosine_decay,
     cosine_decay_restarts,
@@ -98,9 +100,9 @@ from npslim.schedules import (
     polynomial_decay,
 )
 from npslim.supervisor import SessionManager, Supervisor
-from npslim.tf.config import ClusterSpec, replica_device_setter
+from npslim.tf.config import ClusterSpec, Server, replica_device_setter
 from npslim.tf.missing import reporter
-from npslim.tf_summary import summary_iterator
+from npslim.tf_summary import FileWriter, summary_iterator
 from npslim.variables import (
     assert_global_step,
     create_global_step,
@@ -109,6 +111,11 @@ from npslim.variables import (
 )
 
 piecewise_constant_decay = piecewise_constant
+
+
+def SummaryWriter(*args, **kwargs):  # noqa: N802 - its name before TensorFlow 1.0
+    """See `tf.summary.FileWriter`."""
+    return FileWriter(*args, **kwargs)
 
 
 def global_step(sess, global_step_tensor):

@@ -1,0 +1,163 @@
+"""Calls of TensorFlow's names, as text: run with npslim.tf by the tests, and with TensorFlow when they are recorded.
+
+A line is an expression over `tf` and `np`; its value is what a session gives for it. `M` is float32 [3, 4], `I` int32
+[3, 4] between 0 and 5, `V` float32 [6] with equal elements, `S` strings [3], `C` complex64 [2, 3], `Q` float32
+[2, 3, 3] regular matrices, `P` float32 [2, 5, 6, 2] images.
+"""
+
+CALLS = r"""
+tf.sequence_mask([1, 3, 2])
+tf.sequence_mask([[1, 3], [2, 0]], 4, tf.float32)
+tf.broadcast_to(M[0], [2, 3, 4])
+tf.broadcast_to(3, [2])
+tf.dynamic_partition(V, [0, 2, 0, 1, 2, 2], 3)
+tf.dynamic_partition(M, [1, 0, 1], 2)
+tf.dynamic_stitch([[0, 2], [1, 3]], [M[:2], M[1:3]])
+tf.dynamic_stitch([4, [1, 0], [[2, 3]]], [M[0], M[1:3], [M[:2]]])
+tf.gradients(tf.dynamic_stitch([[0, 2], [1, 3]], [M[:2], M[1:3]]) * 2., M)[0]
+tf.batch_gather(M, [[0, 3], [1, 1], [2, 0]])
+tf.batch_gather(P, [[4, 0], [1, 2]])
+tf.gradients(tf.batch_gather(M, [[0, 3], [1, 1], [2, 0]]) * 3., M)[0]
+tf.gather_nd(M, [[0], [3], [1]], batch_dims=1)
+tf.gather(M, [[0, 3], [1, 1], [2, 0]], batch_dims=1)
+tf.matrix_band_part(M, 1, 0)
+tf.matrix_band_part(Q, -1, 1)
+tf.matrix_band_part(I, 0, -1)
+tf.sort(V)
+tf.sort(M, 0, 'DESCENDING')
+tf.sort(I)
+tf.argsort(V, stable=True)
+tf.argsort(M, axis=0, direction='DESCENDING')
+tf.roll(M, 1, 0)
+tf.roll(M, [1, -2], [0, 1])
+tf.manip.roll(V, 8, 0)
+tf.ensure_shape(M, [None, 4])
+tf.bincount(I)
+tf.bincount(I, minlength=8)
+tf.bincount(I, maxlength=3)
+tf.bincount(I, weights=M)
+tf.bincount(I, dtype=tf.float64)
+tf.histogram_fixed_width(V, [0., 2.], nbins=4)
+tf.histogram_fixed_width_bins(V, [0., 2.], nbins=4)
+tf.setdiff1d([1, 5, 3, 1, 2], [1, 3])
+tf.unique_with_counts(V)
+tf.unique_with_counts([3, 1, 3], tf.int64)
+tf.invert_permutation([2, 0, 1])
+tf.reverse_sequence(M, [1, 4, 3], seq_axis=1)
+tf.real(C)
+tf.imag(C)
+tf.conj(C)
+tf.angle(C)
+tf.complex(M, M[:, ::-1])
+tf.real(M)
+tf.matrix_inverse(Q)
+tf.matrix_inverse(Q, adjoint=True)
+tf.matrix_determinant(Q)
+tf.matrix_solve(Q, Q[:, :, :2])
+tf.matrix_solve(Q, Q[:, :, :2], adjoint=True)
+tf.linalg.inv(Q)
+tf.linalg.band_part(Q, 0, 0)
+tf.gradients(tf.matrix_inverse(Q), Q)[0]
+tf.gradients(tf.matrix_determinant(Q), Q)[0]
+tf.gradients(tf.matrix_solve(Q, Q[:, :, :2]), Q)[0]
+tf.bitwise.left_shift(I, 3)
+tf.bitwise.right_shift(I * 100 - 250, 3)
+tf.bitwise.bitwise_xor(I, 5)
+tf.where_v2(M > 0.5, M, 0.)
+tf.as_string(M)
+tf.as_string(I)
+tf.as_string(M > 0.5)
+tf.as_string(M, precision=2)
+tf.as_string(M, scientific=True)
+tf.as_string(M, shortest=True)
+tf.as_string(I, width=4)
+tf.as_string(I, width=4, fill='0')
+tf.as_string(I, width=4, fill='-')
+tf.string_join([S, S], '-')
+tf.string_join(['a', S])
+tf.strings.join([S, 'x'], separator=', ')
+tf.string_split(S)
+tf.string_split(S, delimiter='eo')
+tf.string_split(S, delimiter='')
+tf.string_split(S, delimiter=' ', skip_empty=False)
+tf.substr(S, 1, 3)
+tf.substr(S, -3, 2)
+tf.substr(S, [0, 1, 2], [1, 2, 3])
+tf.reduce_join([['a', 'b'], ['c', 'd']], 0)
+tf.reduce_join([['a', 'b'], ['c', 'd']], [1, 0], separator=' ')
+tf.reduce_join([['a', 'b'], ['c', 'd']], -1, keep_dims=True)
+tf.reduce_join([['a', 'b'], ['c', 'd']])
+tf.string_strip(['  a b ', 'c\n'])
+tf.strings.strip(S)
+tf.strings.lower(S)
+tf.strings.upper(S)
+tf.strings.length(S)
+tf.strings.length(['\u00e9t\u00e9'], unit='UTF8_CHAR')
+tf.strings.to_number(['1.5', '-3e2'])
+tf.regex_replace(S, 'o+', '0')
+tf.regex_replace(S, '(l)(.)', r'\2\1', replace_global=False)
+tf.encode_base64(S)
+tf.encode_base64(S, pad=True)
+tf.decode_base64(['YWJj', '_-8', 'YQ=='])
+tf.string_to_hash_bucket_fast(S, 1000)
+tf.strings.to_hash_bucket_fast([['', 'a'], ['abcdefghijklmnopqrstuvwxyz' * 9, 'x' * 40]], 2**40)
+tf.decode_csv(['1,2.5,"a,b"', '3,,c'], [[0], [1.5], ['z']])
+tf.decode_csv(['1;2', '3;4'], [tf.constant([0], tf.int64)], field_delim=';', select_cols=[1])
+tf.decode_csv('7,NA', [[0], [9]], na_value='NA')
+tf.nn.sufficient_statistics(M, [0])[:3]
+tf.nn.sufficient_statistics(M, [0, 1], shift=0.5, keep_dims=True)
+tf.nn.normalize_moments(*tf.nn.sufficient_statistics(M, [1], shift=0.5))
+tf.nn.depth_to_space(tf.reshape(P, [2, 5, 3, 4]), 2)
+tf.space_to_batch(P[:, :4], [[0, 0], [1, 1]], 2)
+tf.batch_to_space(tf.reshape(P, [4, 5, 3, 2]), [[0, 1], [1, 0]], 2)
+tf.sparse_tensor_dense_matmul(tf.SparseTensor([[0, 1], [2, 0], [2, 3]], [1., 2., -3.], [3, 4]), tf.transpose(M))
+tf.sparse_tensor_dense_matmul(tf.SparseTensor([[0, 1], [2, 0], [2, 3]], [1., 2., -3.], [3, 4]), M, adjoint_a=True)
+tf.sparse_tensor_dense_matmul(tf.SparseTensor([[0, 1], [1, 0]], [1., 2.], [2, 4]), M, adjoint_b=True)
+tf.sparse_to_indicator(tf.SparseTensor([[0, 0], [0, 1], [2, 0]], tf.constant([3, 1, 0], tf.int64), [3, 2]), 5)
+tf.math.reduce_variance(M, 0)
+tf.math.reduce_std(M)
+tf.math.multiply_no_nan(M, tf.zeros_like(M))
+tf.math.bincount(I)
+tf.to_complex64(M)
+tf.image.is_jpeg(b'\xff\xd8\xff\xe0abc')
+tf.image.is_jpeg('no')
+tf.compat.as_bytes('abc')
+tf.compat.as_text(b'abc')
+tf.compat.as_str_any(3)
+tf.compat.v1.reduce_sum(M, 1)
+tf.get_seed(None)
+tf.get_seed(3)
+tf.DeviceSpec(job='ps', task=1, device_type='gpu', device_index=0).to_string()
+tf.DeviceSpec.from_string('/job:worker/replica:2/cpu:1').to_string()
+tf.dimension_value(tf.TensorShape([3])[0])
+tf.assert_rank_in(M, [1, 2]) and 1
+tf.layers.max_pooling1d(P[:, 0], 2, 2)
+tf.layers.average_pooling1d(P[:, 0], 3, 2, 'same')
+tf.layers.max_pooling3d(P[..., None], 2, 1)
+tf.layers.average_pooling3d(P[..., None], [2, 3, 1], 2, 'same')
+tf.layers.conv2d_transpose(P, 3, 3, 2, kernel_initializer=ones, bias_initializer=ones)
+tf.layers.conv2d_transpose(P, 3, [2, 4], (1, 2), 'same', kernel_initializer=ones, activation=tf.nn.relu)
+tf.layers.conv3d_transpose(P[..., None], 2, 2, 2, kernel_initializer=ones)
+tf.layers.separable_conv2d(P, 3, 3, depthwise_initializer=ones, pointwise_initializer=ones, depth_multiplier=2)
+tf.layers.separable_conv2d(P, 3, 3, 2, 'same', depthwise_initializer=ones, pointwise_initializer=ones)
+project(P, tf, [1., 0.2, -0.7, -0.1, 0.9, 0.6, 0.01, 0.02], 'NEAREST')
+project(P, tf, [1., 0.2, -0.7, -0.1, 0.9, 0.6, 0.01, 0.02], 'BILINEAR')
+"""  # fmt: skip
+
+
+def calls():
+    """The expressions."""
+    return [line for line in CALLS.splitlines() if line]
+
+
+def names(tf, np, project):
+    """What the expressions may use."""
+    rng = np.random.RandomState(0)
+    return {
+        "tf": tf, "np": np, "project": project, "ones": tf.ones_initializer(),
+        "M": tf.constant(rng.rand(3, 4).astype(np.float32)), "I": tf.constant(rng.randint(0, 6, (3, 4)), tf.int32),
+        "V": tf.constant([0.5, 1.5, -1.0, 0.5, 2.5, 1.0]), "S": tf.constant(["hello there", " two  words", "Foo"]),
+        "C": tf.constant((rng.randn(2, 3) + 1j * rng.randn(2, 3)).astype(np.complex64)),
+        "Q": tf.constant((rng.randn(2, 3, 3) + 3 * np.eye(3)).astype(np.float32)),
+        "P": tf.constant(rng.rand(2, 5, 6, 2).astype(np.float32)),
+    }  # fmt: skip
