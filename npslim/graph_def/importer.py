@@ -151,7 +151,9 @@ class Importer:
             sources = {source for source, index in self.sources[key] if (source, index) not in self.map}
             if op in SAVING or sources & saving:
                 saving.add(key)
-            elif native.NATIVE not in self.node_defs[key].attr and not any(op in t for t in (CONVERTERS, ORDERLY, LOOPING)):
+            elif native.NATIVE not in self.node_defs[key].attr and not any(
+                op in t for t in (CONVERTERS, ORDERLY, LOOPING)
+            ):
                 unknown.setdefault(op, []).append(key)
             if key in saving or op in unknown or sources & left_out:
                 left_out.add(key)
