@@ -26,7 +26,7 @@ def _table():
 def crc32c(data):
     """The checksum of bytes: an int below 2**32."""
     found = _library()
-    return found(bytes(data)) if found is not None else crc32c_by_numpy(data)
+    return crc32c_by_numpy(data) if found is None else found(data if type(data) is bytes else bytes(data))
 
 
 @functools.cache

@@ -56,6 +56,10 @@ def interleaved(source, opened, cycle, block):
 
     A source that has ended makes place for the next one when its turn comes again.
     """
+    if cycle == 1:
+        for item in source:
+            yield from opened(item)
+        return
     slots: list = [None] * cycle
     at = taken = 0
     more = True

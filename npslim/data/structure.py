@@ -139,6 +139,10 @@ def stacked(leaf, values):
                 got=f"element {i} of shape {show_shape(value.shape)}",
                 hint="padded_batch fills up the smaller ones",
             )  # fmt: skip
+    if leaf.dtype == object and not first:
+        column = np.empty(len(values), object)
+        column[:] = [value[()] for value in values]
+        return column
     return np.stack(values)
 
 

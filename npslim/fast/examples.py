@@ -10,6 +10,7 @@ from npslim.ops.parsing import Wanted
 
 _TEXT = np.dtype(object)
 _KINDS = {_TEXT: 10, np.dtype(np.float32): 18, np.dtype(np.int64): 26}  # the tags of a Feature's three lists
+_MANY = 4  # records that are worth looking at together
 _PACKED = 10  # the tag of counted bytes in field 1: a string, or all numbers of a list
 
 
@@ -20,20 +21,87 @@ def parse_examples(serialized, *, features: tuple[Wanted, ...], single):
     if not records or any(wanted.kind not in ("fixed", "var") or None in wanted.shape for wanted in features):
         return None
     try:
-        found = [_lists_of(record, names) for record in records]
-        parsed = []
-        for i, wanted in enumerate(features):
-            lists = [lists[i] for lists in found]
-            make = _fixed if wanted.kind == "fixed" else _sparse
-            parsed += make(records, lists, wanted, single)
+        parsed = _of_one_form(records, features) if len(records) >= _MANY else None
+        if parsed is None:
+            found, parsed = [_lists_of(record, names) for record in records], []
+            for i, wanted in enumerate(features):
+                lists = [lists[i] for lists in found]
+                make = _fixed if wanted.kind == "fixed" else _sparse
+                parsed += make(records, lists, wanted, single)
     except (IndexError, ValueError, TypeError):  # another form than this one knows
         return None
     return tuple(parsed)
 
 
-def _lists_of(data, names):
+# ---- many at once
+
+
+class _Every(dict):
+    """Gives each name that it is asked for the next place."""
+
+    def get(self, key, default=None):
+        return self.setdefault(key, len(self))
+
+
+def _of_one_form(records, features):
+    """The arrays of Examples that differ in nothing but the values of their features; None if there are others."""
+    first = records[0]
+    if any(len(record) != len(first) for record in records) or any(f.kind != "fixed" for f in features):
+        return None
+    names = _Every()
+    places = [place for place in _lists_of(first, names, [None] * len(first)) if place is not None]
+    table = np.frombuffer(b"".join(records), np.uint8).reshape(len(records), -1)
+    free, columns = np.zeros(len(first), bool), []
+    for _, start, end in places:
+        free[start:end] = True
+    for wanted in features:
+        place = places[names[wanted.name.encode()]] if wanted.name.encode() in names else None
+        column = (
+            None
+            if place is None or place[0] != _KINDS[wanted.dtype]
+            else _COLUMNS[place[0]](table, records, place, free)
+        )
+        if column is None:
+            return None
+        columns.append(column.reshape(len(records), *wanted.shape))
+    if not (table[:, ~free] == table[0, ~free]).all():
+        return None
+    return columns
+
+
+def _string_column(table, records, place, free):
+    """`[n, 1]` strings."""
+    start = _entered(records[0], place[1], _PACKED, place[2])
+    free[place[1] : start] = False  # how long it is, is part of the form
+    found = np.empty((len(records), 1), object)
+    found[:, 0] = [record[start : place[2]] for record in records]
+    return found
+
+
+def _float_column(table, records, place, free):
+    """`[n, count]` float32."""
+    start = _entered(records[0], place[1], _PACKED, place[2])
+    free[place[1] : start] = False
+    return np.ascontiguousarray(table[:, start : place[2]]).view("<f4").astype(np.float32)
+
+
+def _int_column(table, records, place, free):
+    """`[n, count]` int64 of one byte each; None if there are longer ones."""
+    start = _entered(records[0], place[1], _PACKED, place[2])
+    free[place[1] : start] = False
+    found = table[:, start : place[2]]
+    return None if (found > 127).any() else found.astype(np.int64)
+
+
+_COLUMNS = {10: _string_column, 18: _float_column, 26: _int_column}
+
+
+# ---- one by one
+
+
+def _lists_of(data, names, found=None):
     """[(kind, start, end)] of the wanted features' lists, None for those that are missing. Raises for another form."""
-    found = [None] * len(names)
+    found = [None] * len(names) if found is None else found
     end = len(data)
     at = _entered(data, 0, 10, end)
     while at < end:

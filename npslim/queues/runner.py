@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import threading
+import weakref
 
 from npslim.errors import (
     ArgumentTypeError,
@@ -44,7 +45,7 @@ class QueueRunner:
         self.queue_closed_exception_types = types
         self.exceptions_raised = []
         self._lock = threading.Lock()
-        self._running = {}  # how many threads of a session are at work
+        self._running = weakref.WeakKeyDictionary()  # how many threads of a session are at work
 
     @property
     def name(self):

@@ -116,3 +116,35 @@ def test_defaults_sequences_and_errors_are_left_to_the_plain_kernel():
     ):  # fmt: skip
         assert quick(record, features=(wanted,), single=False) is None
     assert quick(strings([]), features=(Wanted("fixed", "a", INT, (2,), None),), single=False) is None
+
+
+@pytest.mark.parametrize("labels", [[1, 2, 3, 4, 5], [1, 2, 300, 4, 5], [200] * 5])
+@pytest.mark.parametrize("length", [3, 200])
+def test_many_of_one_form(labels, length):
+    """Values differ, lengths do not; nor does a feature that nobody wants have to be the same."""
+    rng = np.random.default_rng(length)
+    records = [
+        Example(
+            Features(
+                {
+                    "image": Feature(bytes_list=BytesList([rng.bytes(length)])),
+                    "x": Feature(float_list=FloatList(rng.normal(size=6))),
+                    "label": Feature(int64_list=Int64List([label])),
+                    "pair": Feature(int64_list=Int64List(rng.integers(0, 128, 2))),
+                    "unwanted": Feature(bytes_list=BytesList([rng.bytes(9)])),
+                }
+            )
+        ).SerializeToString()
+        for label in labels
+    ]
+    wanted = (
+        Wanted("fixed", "image", TEXT, (), None), Wanted("fixed", "label", INT, (1,), None),
+        Wanted("fixed", "pair", INT, (2,), None), Wanted("fixed", "x", FLOAT, (2, 3), None),
+    )  # fmt: skip
+    serialized = strings(records)
+    same(quick(serialized, features=wanted, single=False), plain(serialized, features=wanted, single=False))
+    other = wanted[:3] + (Wanted("fixed", "x", FLOAT, (7,), None),)
+    assert quick(serialized, features=other, single=False) is None
+    broken = records[:4] + [records[4][:-1] + bytes([records[4][-1] ^ 64])]
+    found = quick(strings(broken), features=wanted, single=False)
+    assert found is None or len(found[0]) == 5
