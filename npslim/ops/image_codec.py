@@ -13,15 +13,15 @@ import numpy as np
 from npslim.dtypes import numpy_dtype
 from npslim.errors import InvalidArgumentError, OpError, missing_extra
 from npslim.op import op
-from npslim.ops.image_formats import check_size, damaged
+from npslim.ops.image_formats import check_size, damaged, pillow
 from npslim.ops.image_formats import decode_bmp as decode_bmp_bytes
 from npslim.ops.image_formats import decode_gif as decode_gif_bytes
 from npslim.ops.image_formats import decode_png as decode_png_bytes
+from npslim.ops.image_formats import encode_png as encode_png_bytes
 from npslim.spec import Spec
 
 _UINT8, _TEXT = np.dtype(np.uint8), np.dtype(object)
 _SIGNATURES = {b"\xff\xd8\xff": "jpeg", b"\x89PNG": "png", b"GIF8": "gif", b"BM": "bmp"}
-_MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 
 
 def _library(name, package):
@@ -177,36 +177,80 @@ def _(contents, kind, *, shape, channels, dtype):
 
 
 @op(type="EncodePng", stateful=True, differentiable=False, host=("image",))
-def encode_picture(image, *, format, quality):
-    """`[h, w, c]` uint8 as a file."""
-    if image.ndim != 3 or image.shape[2] not in _MODES or image.dtype != _UINT8:
+def encode_picture(image, *, compression):
+    """`[h, w, c]` uint8 or uint16 as a PNG file."""
+    _check_encodable(image, (1, 2, 3, 4), (np.uint8, np.uint16))
+    return _scalar(encode_png_bytes(image, compression))
+
+
+@encode_picture.shape
+def _(image, *, compression):
+    return Spec((), _TEXT)
+
+
+@op(type="EncodeJpeg", stateful=True, differentiable=False, host=("image",))
+def encode_photo(image, *, format, options):
+    """`[h, w, c]` uint8 as a JPEG file."""
+    _check_encodable(image, {"grayscale": (1,), "rgb": (3,)}.get(format, (1, 3)), (np.uint8,))
+    return _scalar(_encoded_jpeg(image, **dict(options)))
+
+
+@encode_photo.shape
+def _(image, *, format, options):
+    return Spec((), _TEXT)
+
+
+def _check_encodable(image, channels, dtypes):
+    if image.ndim != 3 or image.shape[2] not in channels or image.dtype not in dtypes or not image.size:
         raise InvalidArgumentError(
-            "A picture to encode is uint8 [h, w, c].", expected="c of 1, 3 or 4", got=f"{image.dtype} {image.shape}"
-        )
+            "This is no picture to encode.", expected=f"{' or '.join(d.__name__ for d in dtypes)} [h, w, c], c of "
+            f"{', '.join(map(str, channels))}", got=f"{image.dtype} {list(image.shape)}",
+        )  # fmt: skip
+
+
+def _scalar(data):
     result = np.empty((), object)
-    result[()] = encode_bytes(image, format, quality)
+    result[()] = data
     return result
 
 
 def encode_bytes(image, format, quality=95):
     """uint8 `[h, w, c]` as the bytes of a file. format: "PNG" or "JPEG"."""
-    pillow = _library("PIL.Image", "pillow")
+    return encode_png_bytes(image) if format == "PNG" else _encoded_jpeg(image, quality)
+
+
+def _encoded_jpeg(image, quality=95, progressive=False, optimize=False, downsampled=True, density=(300, 300)):
+    """The bytes of a JPEG file, those that TensorFlow's encoder gives."""
     file = io.BytesIO()
-    options = {"quality": quality} if format == "JPEG" else {}
-    pillow.fromarray(image[:, :, 0] if image.shape[2] == 1 else image).save(file, format, **options)
+    pillow().fromarray(image[:, :, 0] if image.shape[2] == 1 else image).save(
+        file, "JPEG", quality=quality, progressive=progressive, optimize=optimize, subsampling=2 if downsampled else 0,
+        dpi=density,
+    )  # fmt: skip
     return file.getvalue()
 
 
-@encode_picture.shape
-def _(image, *, format, quality):
-    return Spec((), _TEXT)
-
-
 def encode_png(image, compression=-1, name=None):
-    """uint8 `[h, w, c]` as the bytes of a PNG file."""
-    return encode_picture(image, format="PNG", quality=0, name=name or "EncodePng")
+    """uint8 or uint16 `[h, w, c]` as the bytes of a PNG file. compression: of zlib, 0 to 9; -1 for its default."""
+    return encode_picture(image, compression=int(compression), name=name or "EncodePng")
 
 
-def encode_jpeg(image, format="", quality=95, name=None, **kwargs):
-    """uint8 `[h, w, c]` as the bytes of a JPEG file of that quality, 0 to 100."""
-    return encode_picture(image, format="JPEG", quality=quality, name=name or "EncodeJpeg")
+def encode_jpeg(
+    image, format="", quality=95, progressive=False, optimize_size=False, chroma_downsampling=True, density_unit="in",
+    x_density=300, y_density=300, xmp_metadata="", name=None,
+):  # fmt: skip
+    """uint8 `[h, w, c]`, c of 1 or 3, as the bytes of a JPEG file of that quality, 0 to 100.
+
+    format: "grayscale" or "rgb", as the picture must be then. density_unit: "in" or "cm". xmp_metadata is not written.
+    """
+    if format not in ("", "grayscale", "rgb") or not 0 <= quality <= 100 or density_unit not in ("in", "cm"):
+        raise InvalidArgumentError(
+            "encode_jpeg: an argument makes no sense.",
+            expected="format grayscale or rgb, quality 0 to 100, unit in or cm",
+            got=f"{format!r}, {quality}, {density_unit!r}",
+        )  # fmt: skip
+    scale = 1.0 if density_unit == "in" else 2.54
+    options = {
+        "quality": int(quality), "progressive": bool(progressive), "optimize": bool(optimize_size),
+        "downsampled": bool(chroma_downsampling), "density": (round(x_density * scale), round(y_density * scale)),
+    }  # fmt: skip
+    return encode_photo(image, format=format, options=tuple(options.items()), name=name or "EncodeJpeg")

@@ -186,6 +186,27 @@ def _paeth(a, b, c):
     return a if near[0] <= near[1] and near[0] <= near[2] else b if near[1] <= near[2] else c
 
 
+def encode_png(image, compression=-1):
+    """uint8 or uint16 `[h, w, c]`, c of 1 to 4, as the bytes of a PNG file."""
+    if image.dtype == np.uint8:
+        file = io.BytesIO()
+        options = {} if compression < 0 else {"compress_level": compression}
+        pillow().fromarray(image[:, :, 0] if image.shape[2] == 1 else np.ascontiguousarray(image)).save(
+            file, "PNG", **options
+        )
+        return file.getvalue()
+    h, w, c = image.shape
+    rows = np.ascontiguousarray(image, ">u2").view(np.uint8).reshape(h, w, 2 * c)
+    filtered = rows.copy()
+    filtered[:, 1:] -= rows[:, :-1]  # each sample less the one at its left
+    body = np.concatenate([np.ones((h, 1), np.uint8), filtered.reshape(h, -1)], axis=1)
+    header = struct.pack(">IIBBBBB", w, h, 16, {1: 0, 2: 4, 3: 2, 4: 6}[c], 0, 0, 0)
+    parts = (b"IHDR", header), (b"IDAT", zlib.compress(body.tobytes(), compression)), (b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in parts
+    )
+
+
 # ---- GIF
 
 

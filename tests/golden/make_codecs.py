@@ -4,7 +4,7 @@
 
 This Python needs Pillow and simplejpeg, which write the files; `--peer`, which decodes them, TensorFlow 2, with
 `--peer-path` as its PYTHONPATH. Stored are `file/<name>` and `<name>|<function>|<channels>|<dtype>`: the pixels, or an
-empty array where TensorFlow raises.
+empty array where TensorFlow raises; and `encode|<name>|<quality>|<option>`: what TensorFlow makes of `pixels|<name>`.
 """
 
 import argparse
@@ -123,7 +123,7 @@ def decode_all(path):
     tf = importlib.import_module("tensorflow.compat.v1")
     with np.load(path) as stored:
         found = dict(stored)
-    for key in sorted(found):
+    for key in [key for key in sorted(found) if key.startswith("file/")]:
         name, data = key.removeprefix("file/"), found[key].tobytes()
         kind = name.split("_")[0]
         cases = [("decode_image", c, "uint8") for c in (0, 1, 3, 4)] + [(f"decode_{kind}", 0, "uint8")]
@@ -140,8 +140,22 @@ def decode_all(path):
             except tf.errors.InvalidArgumentError:
                 pixels = np.zeros(0, np.uint8)
             found[f"{name}|{function}|{channels}|{dtype}"] = pixels
+    encode_all(tf, found)
     np.savez_compressed(path, **found)
     print(len(found), "arrays,", os.path.getsize(path), "bytes")
+
+
+def encode_all(tf, found):
+    """Add pictures, and the JPEG files that TensorFlow makes of them."""
+    for name, shape in (("colour", (17, 23, 3)), ("grey", (20, 9, 1))):
+        found[f"pixels|{name}"] = pixels = smooth(*shape)
+        for quality in (30, 95):
+            options = {"": {}, "opt": {"optimize_size": True}, "prog": {"progressive": True}}
+            if name == "colour":
+                options["444"] = {"chroma_downsampling": False}
+            for option in options if quality == 95 else ["", "444"][: 2 if name == "colour" else 1]:
+                data = tf.io.encode_jpeg(pixels, quality=quality, **options[option]).numpy()
+                found[f"encode|{name}|{quality}|{option}"] = np.frombuffer(data, np.uint8)
 
 
 def main():
