@@ -168,13 +168,19 @@ class Buffer:
     def state(self):
         """({what JSON holds}, elements): what `restore` needs. Not while elements are being added or taken."""
         with self.changed:
-            return {"taken": self.tickets.next}, list(self._elements)
+            facts, elements = self._held()
+            origins = [getattr(element, "origin", None) for element in elements]
+            return {"taken": self.tickets.next, "origins": origins, **facts}, elements
+
+    def _held(self):
+        return {}, list(self._elements)
 
     def restore(self, facts, elements):
         """Hold what a queue of the same kind held when its `state` was asked for."""
+        origins = facts.get("origins", [None] * len(elements))
         with self.changed:
             self.tickets.next = facts["taken"]
-            self._hold(facts, elements)
+            self._hold(facts, [Element.of(*pair) for pair in zip(elements, origins, strict=True)])
             self.changed.notify_all()
 
     def _hold(self, facts, elements):
@@ -244,11 +250,9 @@ class ShuffleBuffer(Buffer):
         self._close_hole()
         self._window += taken
 
-    def state(self):
-        with self.changed:
-            facts = {"taken": self.tickets.next, "window": len(self._window), "hole": self._hole}
-            facts["random"] = _plain(self._random.bit_generator.state)
-            return facts, [*self._window, *self._waiting]
+    def _held(self):
+        facts = {"window": len(self._window), "hole": self._hole, "random": _plain(self._random.bit_generator.state)}
+        return facts, [*self._window, *self._waiting]
 
     def _hold(self, facts, elements):
         self._window, self._hole = elements[: facts["window"]], facts["hole"]
@@ -275,10 +279,8 @@ class PriorityBuffer(Buffer):
         for element in taken:
             self._add(element)
 
-    def state(self):
-        with self.changed:
-            ordered = sorted(self._elements, key=lambda entry: entry[:2])
-            return {"taken": self.tickets.next}, [element for _, _, element in ordered]
+    def _held(self):
+        return {}, [element for _, _, element in sorted(self._elements, key=lambda entry: entry[:2])]
 
 
 def _plain(state):

@@ -1,5 +1,6 @@
 """Pipelines from producers to batches: what comes out, in which order, and how they end."""
 
+import json
 import threading
 import time
 
@@ -9,6 +10,7 @@ import pytest
 import npslim as slim
 from npslim import queues
 from npslim.errors import OutOfRangeError
+from npslim.ops import queue as queue_ops
 from npslim.ops.queue import FIFOQueue, PaddingFIFOQueue, PriorityQueue, QueueBase, RandomShuffleQueue
 from npslim.ops.sparse import SparseTensor, sparse_tensor_to_dense
 
@@ -258,3 +260,23 @@ def test_an_enqueue_waits_while_the_queue_is_full():
     session.run(take)
     thread.join(2)
     assert not thread.is_alive() and session.run(q.size()) == 2
+
+
+@pytest.mark.parametrize("kind", ["fifo", "shuffle", "priority"])
+def test_what_a_queue_held_keeps_its_origins(kind):
+    def made():
+        if kind == "shuffle":
+            return queue_ops.ShuffleBuffer("q", 9, [1, 2], 2)
+        return (queue_ops.PriorityBuffer if kind == "priority" else queue_ops.Buffer)("q", 9, [1, 2])
+
+    first, second = made(), made()
+    first.put([queue_ops.Element.of([np.array(i)], f"file, record {i}") for i in (3, 1, 4, 0, 2)])
+    first.take(1)
+    facts, elements = first.state()
+    second.restore(json.loads(json.dumps(facts)), [tuple(element) for element in elements])
+    for buffer in (first, second):
+        buffer.close()
+    found = [[(int(e[0]), e.origin) for e in buffer.take(9, some=True)[0]] for buffer in (first, second)]
+    assert found[0] == found[1] and len(found[0]) == 4
+    assert all(origin == f"file, record {i}" for i, origin in found[0])
+    assert second.tickets.next == first.tickets.next == 2
