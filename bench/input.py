@@ -1,4 +1,4 @@
-"""Records per second that input pipelines give on one thread: npslim's queues and Datasets, and TensorFlow's tf.data.
+"""Records per second that input pipelines give on one thread: npslim's queues and Datasets, and TensorFlow's.
 
 python bench/input.py --peer PYTHON --peer-path FOLDER [--rounds 5] [--seconds 2]
 
@@ -83,13 +83,25 @@ def npslim_datasets(path, case):
     return pipeline(tf, path, case, tf.Session())
 
 
-def tensorflow(path, case):
-    """Batches of TensorFlow's Dataset."""
+def tensorflow():
+    """TensorFlow's module, and a session of one thread."""
     importlib.import_module("tfshim")
     tf = importlib.import_module("tensorflow.compat.v1")
     tf.disable_v2_behavior()
     config = tf.ConfigProto(intra_op_parallelism_threads=1, inter_op_parallelism_threads=1)
-    return pipeline(tf, path, case, tf.Session(config=config))
+    return tf, lambda: tf.Session(config=config)
+
+
+def tensorflow_datasets(path, case):
+    """Batches of TensorFlow's Dataset."""
+    tf, session = tensorflow()
+    return pipeline(tf, path, case, session())
+
+
+def tensorflow_queues(path, case):
+    """Batches of TensorFlow's queues."""
+    tf, session = tensorflow()
+    return queued(tf, path, case, session)
 
 
 def pipeline(tf, path, case, session):
@@ -121,34 +133,42 @@ def pipeline(tf, path, case, session):
 def npslim_queues(path, case):
     """Batches of npslim's queues."""
     tf = importlib.import_module("npslim.tf")
+    return queued(tf, path, case, tf.Session)
+
+
+def queued(tf, path, case, session):
+    """The same program for both."""
     names = tf.train.string_input_producer([path], shuffle=False)
     _, record = tf.TFRecordReader().read(names)
     features = {"image": tf.FixedLenFeature([], tf.string), "label": tf.FixedLenFeature([], tf.int64)}
     if case == "raw":
-        return started(tf, tf.train.batch([record], 64, capacity=256)), 64
+        return started(tf, session, tf.train.batch([record], 64, capacity=256)), 64
     if case == "many":
         features["x"] = tf.FixedLenFeature([16], tf.float32)
         records = tf.train.batch([record], 64, capacity=256)
         found = tf.parse_example(records, features)
-        return started(tf, [tf.decode_raw(found["image"], tf.uint8), found["x"], found["label"]]), 64
+        return started(tf, session, [tf.decode_raw(found["image"], tf.uint8), found["x"], found["label"]]), 64
     if case == "examples":
         features["x"] = tf.FixedLenFeature([16], tf.float32)
         found = tf.parse_single_example(record, features)
         image = tf.reshape(tf.decode_raw(found["image"], tf.uint8), [784])
-        return started(tf, tf.train.batch([image, found["x"], found["label"]], 64, capacity=256)), 64
+        return started(tf, session, tf.train.batch([image, found["x"], found["label"]], 64, capacity=256)), 64
     found = tf.parse_single_example(record, features)
     image = tf.image.resize_images(tf.image.decode_jpeg(found["image"], 3), [64, 64])
-    return started(tf, tf.train.batch([image, found["label"]], 32, capacity=128)), 32
+    return started(tf, session, tf.train.batch([image, found["label"]], 32, capacity=128)), 32
 
 
-def started(tf, fetches):
+def started(tf, session, fetches):
     """A call that gives the next batch, its queues at work."""
     session = tf.Session()
     tf.train.start_queue_runners(session, tf.train.Coordinator())
     return session.make_callable(fetches)
 
 
-LIBRARIES = {"npslim Dataset": npslim_datasets, "npslim queues": npslim_queues, "tf.data": tensorflow}
+LIBRARIES = {
+    "npslim Dataset": npslim_datasets, "npslim queues": npslim_queues, "tf.data": tensorflow_datasets,
+    "TF queues": tensorflow_queues,
+}  # fmt: skip
 
 
 def serve(library, case, path, seconds):
@@ -171,7 +191,9 @@ def serve(library, case, path, seconds):
 
 def start(library, case, path, args):
     """The process of a library, once it is ready."""
-    python, folder = (args.peer, args.peer_path) if library == "tf.data" else (sys.executable, str(HERE.parent))
+    python, folder = (
+        (args.peer, args.peer_path) if library in ("tf.data", "TF queues") else (sys.executable, str(HERE.parent))
+    )
     environment = {**os.environ, "PYTHONPATH": folder, "TF_CPP_MIN_LOG_LEVEL": "3", **dict.fromkeys(THREADS, "1")}
     command = [python, __file__, "--serve", library, "--case", case, "--path", path, "--seconds", str(args.seconds)]
     process = subprocess.Popen(
@@ -201,10 +223,12 @@ def measured(case, path, args):
 
 def table(results):
     """Markdown."""
-    lines = ["| case | tf.data | npslim Dataset | ratio | npslim queues | ratio |", "| --- " * 6 + "|"]
+    lines = ["| case | tf.data | npslim Dataset | ratio | TF queues | npslim queues | ratio |", "| --- " * 7 + "|"]
     for case, found in results.items():
-        peer, mine, queues = (found[lib][0] for lib in ("tf.data", "npslim Dataset", "npslim queues"))
-        lines.append(f"| {case} | {peer:,} | {mine:,} | {mine / peer:.2f} | {queues:,} | {queues / peer:.2f} |")
+        row = [case]
+        for peer, mine in (("tf.data", "npslim Dataset"), ("TF queues", "npslim queues")):
+            row += [f"{found[peer][0]:,}", f"{found[mine][0]:,}", f"{found[mine][0] / found[peer][0]:.2f}"]
+        lines.append(f"| {' | '.join(row)} |")
     return "\n".join(lines) + "\n"
 
 
