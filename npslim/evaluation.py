@@ -1,6 +1,7 @@
 """Evaluation: restore a checkpoint, run the metrics' updates, give their values; once, or for every new checkpoint."""
 
 import contextlib
+import os
 import time
 from collections.abc import ValuesView
 
@@ -222,7 +223,9 @@ def _leaves(structure):
 
 def wait_for_new_checkpoint(checkpoint_dir, last_checkpoint=None, seconds_to_sleep=1, timeout=None):
     """The prefix of a checkpoint newer than `last_checkpoint`, waited for; None after `timeout` seconds."""
-    logger.info("Waiting for new checkpoint at %s", checkpoint_dir)
+    limit = "for as long as it takes" if timeout is None else f"for at most {timeout:g} seconds"
+    missing = "" if os.path.isdir(checkpoint_dir) else ", a folder that is not there yet"
+    logger.info("Waiting for new checkpoint at %s%s, %s; Ctrl-C stops.", checkpoint_dir, missing, limit)
     deadline = None if timeout is None else time.monotonic() + timeout
     while True:
         found = latest_checkpoint(checkpoint_dir)

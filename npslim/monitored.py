@@ -1,5 +1,6 @@
 """Monitored sessions: a session that is set up, watched by hooks, and put away."""
 
+import contextlib
 from typing import Any
 
 from npslim.checkpoint import Saver, latest_checkpoint, take_up
@@ -18,6 +19,7 @@ from npslim.log import logger
 from npslim.ops.state import group
 from npslim.queues import Coordinator, start_queue_runners
 from npslim.session import Session
+from npslim.trainer_lock import only_trainer
 from npslim.variables import (
     get_global_step,
     global_variables_initializer,
@@ -141,6 +143,7 @@ class MonitoredSession:
     """
 
     def __init__(self, session_creator=None, hooks=None, stop_grace_period_secs=120):
+        self._held = contextlib.ExitStack()  # what is let go when the session is closed
         self._hooks = list(hooks or ())
         for hook in self._hooks:
             if not hasattr(hook, "before_run"):
@@ -225,6 +228,7 @@ class MonitoredSession:
                 self._coord.join(self._threads, stop_grace_period_secs=self._grace, ignore_live_threads=True)
             finally:
                 self._session.close()
+                self._held.close()
 
     def __enter__(self):
         return self
@@ -255,6 +259,7 @@ def MonitoredTrainingSession(  # noqa: N802 - TensorFlow's name
     """A MonitoredSession for training: restores from `checkpoint_dir`, saves to it, writes summaries and step times.
 
     Saves every 600 seconds and writes summaries every 100 steps unless told otherwise; None switches either off.
+    Raises FailedPreconditionError if another process trains in `checkpoint_dir`.
     """
     if save_checkpoint_secs is USE_DEFAULT:
         save_checkpoint_secs = 600 if save_checkpoint_steps in (USE_DEFAULT, None) else None
@@ -278,4 +283,8 @@ def MonitoredTrainingSession(  # noqa: N802 - TensorFlow's name
                 CheckpointSaverHook(checkpoint_dir, save_checkpoint_secs, save_checkpoint_steps, scaffold=scaffold)
             )
     creator = ChiefSessionCreator(scaffold, master, config, checkpoint_dir)
-    return MonitoredSession(creator, every, stop_grace_period_secs)
+    with contextlib.ExitStack() as held:
+        held.enter_context(only_trainer(checkpoint_dir if is_chief else None))
+        session = MonitoredSession(creator, every, stop_grace_period_secs)
+        session._held = held.pop_all()
+    return session

@@ -22,6 +22,7 @@ from npslim.monitored import ChiefSessionCreator, Scaffold
 from npslim.queues import Coordinator, LooperThread, start_queue_runners
 from npslim.session import Session
 from npslim.tf_summary import FileWriter
+from npslim.trainer_lock import only_trainer
 from npslim.variables import get_global_step
 
 USE_DEFAULT: Any = object()
@@ -161,8 +162,13 @@ class Supervisor:
 
     @contextlib.contextmanager
     def managed_session(self, master="", config=None, start_standard_services=True, close_summary_writer=True):
-        """A ready session in a `with`; at its end the threads stop, and the first error of any of them is raised."""
+        """A ready session in a `with`; at its end the threads stop, and the first error of any of them is raised.
+
+        Raises FailedPreconditionError if another process trains in the folder.
+        """
+        held = contextlib.ExitStack()
         try:
+            held.enter_context(only_trainer(self._logdir if self.is_chief else None))
             session = self.prepare_or_wait_for_session(master, config, start_standard_services=start_standard_services)
             yield session
         except Exception as error:
@@ -171,6 +177,7 @@ class Supervisor:
             try:
                 self.stop(close_summary_writer=close_summary_writer)
             finally:
+                held.close()
                 with contextlib.suppress(Exception):
                     session.close()  # pyright: ignore[reportPossiblyUnboundVariable]
 

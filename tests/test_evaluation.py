@@ -1,5 +1,8 @@
 """Evaluation: a checkpoint restored, metrics updated, their values given; and the metrics themselves."""
 
+import logging
+import os
+
 import numpy as np
 import pytest
 
@@ -102,3 +105,31 @@ def test_metric_refusals_and_aggregates():
     values, updates = slim.metrics.aggregate_metrics(a, b)
     assert values == [a[0], b[0]] and updates == [a[1], b[1]]
     assert slim.metrics.aggregate_metric_map({"a": a, "b": b}) == ({"a": a[0], "b": b[0]}, {"a": a[1], "b": b[1]})
+
+
+def test_what_it_waits_for_and_how_to_stop(tmp_path, caplog, monkeypatch):
+    monkeypatch.setattr(logging.getLogger("npslim"), "level", logging.INFO)
+    assert slim.evaluation.wait_for_new_checkpoint(str(tmp_path / "none"), seconds_to_sleep=0.01, timeout=0.02) is None
+    assert f"{tmp_path}/none, a folder that is not there yet, for at most 0.02 seconds; Ctrl-C stops." in caplog.text
+
+
+def test_a_checkpoint_that_is_deleted_under_an_evaluation(checkpoint, tmp_path, caplog, monkeypatch):
+    """It is passed over, and the next one is evaluated; other errors are raised."""
+    monkeypatch.setattr(logging.getLogger("npslim"), "level", logging.INFO)
+    w = slim.get_variable("w", [])
+    later, restore, tried = f"{tmp_path}/m-6", slim.Saver.restore, []
+
+    def restore_late(self, session, path):
+        tried.append(path)
+        if path == checkpoint:
+            os.rename(checkpoint + ".h5", later + ".h5")
+        return restore(self, session, path)
+
+    monkeypatch.setattr(slim.Saver, "restore", restore_late)
+    monkeypatch.setattr(slim.evaluation, "_POLL_SECS", 0.01)
+    found = slim.evaluation.evaluation_loop(
+        "", str(tmp_path), None, final_op={"w": w}, eval_op=slim.no_op(), eval_interval_secs=0,
+        max_number_of_evaluations=1, timeout=5,
+    )  # fmt: skip
+    assert found == {"w": 7.0} and tried == [checkpoint, later]
+    assert f"{checkpoint} was deleted while it was read; the next one follows." in caplog.text

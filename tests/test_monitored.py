@@ -1,13 +1,18 @@
 """Monitored sessions and hooks: order of the calls, stopping, saving, resuming."""
 
+import functools
 import logging
+import os
 
 import numpy as np
 import pytest
 
 import npslim as slim
 from npslim import hooks, monitored, queues
+from npslim.errors import FailedPreconditionError
 from npslim.events import read_scalars
+from npslim.monitored import MonitoredTrainingSession
+from npslim.supervisor import Supervisor
 from npslim.training import training
 
 
@@ -295,3 +300,23 @@ def test_data_errors_are_no_end_of_data():
     x = slim.py_func(lambda: 1 // 0, [], slim.int64)
     with pytest.raises(ZeroDivisionError), monitored.MonitoredSession() as session:
         session.run(x)
+
+
+def test_one_trainer_a_folder(tmp_path):
+    """A monitored session and a supervisor keep others out of their folder until they are closed."""
+    step = slim.get_or_create_global_step()
+    train_op = slim.assign_add(step, 1)
+    open_session = functools.partial(MonitoredTrainingSession, checkpoint_dir=str(tmp_path), log_step_count_steps=None)
+    with open_session() as session:
+        session.run(train_op)
+        with pytest.raises(FailedPreconditionError, match="Another training is running"):
+            open_session()
+        with pytest.raises(FailedPreconditionError, match=f"process {os.getpid()} on"):
+            with Supervisor(logdir=str(tmp_path)).managed_session():
+                pass
+    with open_session() as session:
+        assert session.run(step) == 1
+    with pytest.raises(ZeroDivisionError), open_session():
+        raise ZeroDivisionError
+    with Supervisor(logdir=str(tmp_path)).managed_session() as session:
+        assert session.run(step) == 1

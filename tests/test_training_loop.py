@@ -237,3 +237,24 @@ def test_a_second_trainer_is_refused(tmp_path):
     process.kill()  # the lock goes with the process
     process.communicate()
     slim.learning.train(train_op, str(tmp_path), number_of_steps=1)
+
+
+def test_tensorboard_reads_what_a_training_writes(tmp_path):
+    """The events of a training that was resumed, by TensorBoard's own EventAccumulator."""
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    w, train_op = least_squares()
+    slim.summaries.add_histogram_summary(w, "weights")
+    slim.summaries.add_scalar_summary(slim.reduce_sum(w), "all_of_w")
+    for steps in (3, 5):
+        slim.learning.train(train_op, str(tmp_path), number_of_steps=steps, save_summaries_secs=1e-9)
+    reader = accumulator.EventAccumulator(str(tmp_path), size_guidance={"scalars": 0, "tensors": 0, "histograms": 0})
+    reader.Reload()
+    tags = reader.Tags()
+    assert "total_loss" in tags["scalars"] and {"all_of_w", "weights"} <= {
+        *tags["scalars"],
+        *tags["tensors"],
+        *tags["histograms"],
+    }
+    read = [(event.step, event.value) for event in reader.Scalars("total_loss")]
+    assert [step for step, _ in read] == [1, 2, 3, 4, 5]
+    np.testing.assert_allclose([v for _, v in read], [v for _, v in read_scalars(tmp_path)["total_loss"]], rtol=1e-6)
