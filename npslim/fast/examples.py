@@ -254,18 +254,3 @@ def _ints(data, at, end):
 
 
 _READ = {10: _strings, 18: _floats, 26: _ints}
-KERNELS = {"parse_examples": parse_examples}
-
-
-def with_quick_kernel(kernel, node):
-    """The kernel of a node, behind the quick one of its op if there is one."""
-    quick = KERNELS.get(node.op.name)
-    if quick is None:
-        return kernel
-
-    def either(*inputs, **context):
-        found = quick(*inputs, **node.attrs)
-        return kernel(*inputs, **context) if found is None else found
-
-    either.label = f"fast {quick.__name__}"
-    return either

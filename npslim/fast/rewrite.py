@@ -14,9 +14,9 @@ import numpy as np
 
 from npslim.fast import kernels
 from npslim.fast.arena import LARGE, Arenas
-from npslim.fast.examples import with_quick_kernel
 from npslim.fast.kernels import Placed, lend
 from npslim.fast.loops import FUNCTIONS, Loop, parts_of
+from npslim.fast.quick import with_quick_kernel
 from npslim.fast.update import UPDATES, blocked, joined, new, reserving
 from npslim.plan import KERNELS, Step, kept, set_lifetimes, shape_only_slots, stand_in
 from npslim.spec import is_full
