@@ -26,7 +26,7 @@ TABLE = """
 5  rnn_cell rnn checkpoint_reader preprocessing progress curves trainer_lock
 6  model_analyzer doctor hooks then replicas monitored show then learning evaluation nets supervisor then training
 6  testing then pytest_plugin
-7  __init__ tf cli then __main__
+7  __init__ tf exercises then cli then __main__
 """
 
 # Modules that see less than their level would allow, and modules that few may see.

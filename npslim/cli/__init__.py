@@ -4,10 +4,10 @@ import argparse
 import os
 import sys
 
-from npslim.cli import ckpt, data, demo, evaluate, golden, plot, port, report, run, train, tune
+from npslim.cli import ckpt, data, demo, evaluate, exercise, golden, plot, port, report, run, train, tune
 from npslim.errors import OpError
 
-COMMANDS = (demo, train, evaluate, plot, report, ckpt, data, run, port, golden, tune)
+COMMANDS = (demo, train, evaluate, plot, report, ckpt, data, run, port, golden, tune, exercise)
 
 
 def main(argv=None):
