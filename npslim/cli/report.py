@@ -5,6 +5,7 @@ python -m npslim report runs/digits --out a.html --filters conv1/weights
 """
 
 import os
+from typing import Any
 
 from npslim.checkpoint import checkpoint_step, latest_checkpoint
 from npslim.checkpoint_reader import NewCheckpointReader
@@ -31,7 +32,7 @@ def run(args):
 
 def of_training(logdir, filters=None):
     """What the folder of a training gives to a report, as arguments of `report`."""
-    checkpoint, found = latest_checkpoint(logdir), {"facts": {}}
+    checkpoint, found = latest_checkpoint(logdir), dict[str, Any](facts={})
     scalars = os.path.join(logdir, "scalars.csv")
     if checkpoint is None and not os.path.exists(scalars):
         raise NotFoundError(
