@@ -19,7 +19,7 @@ from npslim.checkpoint_files import all_in
 from npslim.hdf5 import Reader
 
 HERE = Path(__file__).parent
-STEPS, SAVE_EVERY = 24, 2
+STEPS, SAVE_EVERY = 18, 2
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="kills processes by signals")
 

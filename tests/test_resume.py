@@ -8,7 +8,7 @@ import time
 
 import numpy as np
 import pytest
-from training_programs import OPTIMIZERS, SCHEDULES, from_dataset, from_queues, state, train
+from training_programs import OPTIMIZERS, SCHEDULES, define, from_dataset, from_queues, state, train
 
 import npslim as slim
 from npslim import queues
@@ -16,7 +16,9 @@ from npslim.checkpoint import take_up
 from npslim.checkpoint_files import open_checkpoint
 from npslim.data.parallel_reader import parallel_read
 from npslim.data.readers import TextLineReader
+from npslim.hooks import CheckpointSaverHook, SessionRunArgs, SessionRunHook, StopAtStepHook
 from npslim.ops.queue import FIFOQueue, PriorityQueue, RandomShuffleQueue
+from npslim.training import training
 
 STEPS = 10
 
@@ -65,6 +67,32 @@ def test_datasets(tmp_path, seed, figure):
         train(tmp_path / "c", 9, losses=parts, source=from_dataset, seed=seed)
         assert parts[-6:] == whole
     figure("P8", "resumed trainings from a dataset that are bit-identical, with and without a seed", 1)
+
+
+def by_hooks(folder, steps):
+    """The losses of a training by `slim.training.train`, whose hooks save every two steps."""
+    losses = []
+
+    class Note(SessionRunHook):
+        def before_run(self, run_context):
+            return SessionRunArgs(train_op)
+
+        def after_run(self, run_context, run_values):
+            losses.append(float(run_values.results))
+
+    with slim.Graph().as_default():
+        train_op, saver = define(), CheckpointSaverHook(str(folder), save_steps=2)
+        training.train(
+            train_op, str(folder), hooks=[StopAtStepHook(last_step=steps), Note(), saver], save_checkpoint_secs=None
+        )
+    return losses
+
+
+def test_monitored_sessions(tmp_path, figure):
+    whole = by_hooks(tmp_path / "a", 8)
+    assert by_hooks(tmp_path / "b", 5) + by_hooks(tmp_path / "b", 8) == whole
+    assert state(tmp_path / "a", 8) == state(tmp_path / "b", 8)
+    figure("P8", "resumed trainings by monitored sessions and hooks that are bit-identical", 1)
 
 
 def files_of(folder, count=3, rows=7):

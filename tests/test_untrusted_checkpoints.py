@@ -329,7 +329,7 @@ def fuzzed(tmp_path, whole, figure, count):
 
 
 def test_mutations(tmp_path, whole, figure):
-    fuzzed(tmp_path, whole, figure, 12_000)
+    fuzzed(tmp_path, whole, figure, 8_000)
 
 
 @pytest.mark.long
