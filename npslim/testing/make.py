@@ -203,7 +203,11 @@ def finished(kind, name, type, id, attrs, dtype, seed, arrays):
 def versions():
     """What cases are made with: the versions of npslim and NumPy, the bits of the mantissa that is computed with."""
     bits = int(np.finfo(WIDE).nmant) + 1
-    return {"npslim": importlib.metadata.version("npslim"), "numpy": np.__version__, "mantissa": bits}
+    try:
+        own = importlib.metadata.version("npslim")
+    except importlib.metadata.PackageNotFoundError:
+        own = "not installed"  # run from its sources
+    return {"npslim": own, "numpy": np.__version__, "mantissa": bits}
 
 
 # ---- one recipe for each kind

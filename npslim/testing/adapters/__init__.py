@@ -7,13 +7,10 @@ which gives {"outputs/y": array, "gradients/x": array}, or raises `Unmapped` for
 import importlib
 
 from npslim.errors import InvalidArgumentError
+from npslim.testing.adapters.common import Unmapped
 from npslim.testing.runner import Result, judged
 
 NAMES = ("npslim", "torch", "jax", "onnxruntime", "tensorflow")
-
-
-class Unmapped(Exception):
-    """The framework has no such function, or not with these attributes."""
 
 
 def run_adapter(name, cases, precision=None, forward=False):
@@ -22,6 +19,7 @@ def run_adapter(name, cases, precision=None, forward=False):
         raise InvalidArgumentError("There is no such adapter.", expected=", ".join(NAMES), got=name)
     adapter = importlib.import_module(f"npslim.testing.adapters.on_{name}")
     adapter.setup()
+    forward = forward or getattr(adapter, "FORWARD_ONLY", False)
     for case in cases:
         yield _result(adapter, case, precision, forward)
 
