@@ -16,8 +16,9 @@ import zlib
 
 from npslim import _io, sstable, tf_checkpoint
 from npslim.errors import CheckpointWriteError, NotFoundError, OpError
-from npslim.foreign_hdf5 import ForeignReader, is_hdf5
+from npslim.foreign_hdf5 import ForeignReader
 from npslim.hdf5 import Reader, encode
+from npslim.hdf5_tree import is_hdf5
 from npslim.log import logger
 
 ENDING = ".h5"

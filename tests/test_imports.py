@@ -17,7 +17,7 @@ import pytest
 TABLE = """
 0  fingerprint
 0  errors log crc32c wire then proto array_reader then backend dtypes spec _io then hdf5 sstable then tf_checkpoint
-1  foreign_hdf5 torch_files tfjs_files then checkpoint_files then array_files
+1  hdf5_tree pickle_machine tfjs_files then foreign_hdf5 torch_files then checkpoint_files then array_files
 1  shown then graph then op | scopes
 2  ops then flops then plan profiler then fast
 3  session | autograd then autograd.check
@@ -34,10 +34,12 @@ ONLY_SEES = {
     "_io": {"errors", "backend"},
     "hdf5": {"errors", "backend", "_io", "array_reader"},
     "tf_checkpoint": {"errors", "_io", "wire", "crc32c", "sstable", "array_reader"},
-    "foreign_hdf5": {"errors", "_io", "array_reader"},
-    "torch_files": {"errors", "_io", "array_reader"},
+    "hdf5_tree": {"errors", "_io", "array_reader"},
+    "foreign_hdf5": {"errors", "array_reader", "hdf5_tree"},
+    "pickle_machine": {"errors", "array_reader"},
+    "torch_files": {"errors", "_io", "array_reader", "pickle_machine"},
     "tfjs_files": {"errors", "_io", "array_reader"},
-    "checkpoint_files": {"errors", "log", "_io", "hdf5", "foreign_hdf5", "sstable", "tf_checkpoint"},
+    "checkpoint_files": {"errors", "log", "_io", "hdf5", "hdf5_tree", "foreign_hdf5", "sstable", "tf_checkpoint"},
 }
 ONLY_SEEN_BY = {"tf": {"cli"}, "__main__": set()}
 
