@@ -210,9 +210,10 @@ def _ratio(ours, theirs, key):
 
 
 def write(results, folder):
-    """JSON and table, one pair for each kind of kernels and number of threads."""
+    """JSON and table, one pair for each kind of kernels, BLAS's kernel and number of threads."""
     folder.mkdir(exist_ok=True)
-    name = f"steps-{results['kernels']}" + (f"-{results['threads']}-threads" if results["threads"] > 1 else "")
+    blas = results["machine"]["blas"][0].rpartition(" ")[2]
+    name = f"steps-{results['kernels']}-{blas}" + (f"-{results['threads']}-threads" if results["threads"] > 1 else "")
     (folder / f"{name}.json").write_text(json.dumps(results, indent=1) + "\n")
     (folder / f"{name}.md").write_text(table(results))
 

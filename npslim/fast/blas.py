@@ -13,7 +13,7 @@ from npslim.backend import blas_functions
 from npslim.fast.tiles import stretches
 from npslim.fast.workers import each
 
-LARGE = 1 << 22  # multiplications
+LARGE = 1 << 26  # multiplications; below, a part would cost more than a second thread gains
 BAND = 128  # rows or columns at the least
 ROW_MAJOR, AS_IS, TRANSPOSED = 101, 111, 112
 

@@ -16,7 +16,7 @@ DEFAULTS = {
     # Winograd's F(2x2, 3x3) wins from so many channels on: the smaller of in and out, and their product
     "winograd": {"forward": [64, 8192], "filter": [64, 4096]},
     # bytes of a tile's input and output together, where windows are read as they lie
-    "tile": 3 << 19,
+    "tile": 1 << 21,
 }
 
 

@@ -392,6 +392,8 @@ def sharing(draft):
         shared = step.outputs
         if step.outputs and (step.outputs[0] in draft.loops or name in FRESH):
             shared = ()
+        elif name == "add_n" and len(step.inputs) > 1:  # a single term may come back as it is
+            shared = ()
         elif name in FIRST_FRESH:
             shared = step.outputs[1:]
         for slot in step.outputs:
@@ -403,9 +405,20 @@ def sharing(draft):
         for slot in step.inputs:
             if held:
                 groups.disown(slot)
-            if pure(step):
+        if pure(step) and shared:
+            for slot in _viewed(step):
                 _join_all(groups, slot, shared)
     return groups
+
+
+def _viewed(step):
+    """The slots of inputs of which an output may be a view: neither those that lend a shape nor sizes and axes."""
+    if step.rewritten:
+        return step.inputs
+    lent, whole = set(shape_only_slots(step)), set("iub")
+    to_whole = not whole.isdisjoint(t.spec.dtype.kind for t in step.node.outputs)
+    found = zip(step.inputs, step.node.inputs, strict=False)
+    return [slot for slot, t in found if slot not in lent and (to_whole or t.spec.dtype.kind not in whole)]
 
 
 def _join_all(groups, slot, outputs):

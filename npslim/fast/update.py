@@ -16,7 +16,7 @@ from npslim.fast.tiles import stretches
 from npslim.fast.workers import each
 
 BLOCK = 1 << 15  # elements: 128 KB of float32
-SMALL = 1 << 12  # elements: below, the plain kernel is as quick
+SMALL = 1 << 10  # elements: below, the plain kernel is as quick
 PRODUCT, THIN = (1 << 19, 1 << 18), 32  # elements of a gradient's part, and of one of fewer terms than THIN
 
 

@@ -47,11 +47,12 @@ def trained(net, threads, steps):
         return session.run(slim.global_variables())
 
 
+@pytest.mark.parametrize("steps", [20, pytest.param(200, marks=pytest.mark.long)])
 @pytest.mark.parametrize("net", [mlp, lenet, separable])
-def test_the_same_bits_for_any_number_of_threads(net, monkeypatch):
+def test_the_same_bits_for_any_number_of_threads(net, steps, monkeypatch):
     monkeypatch.setattr(workers, "SHORTEST", 0.0)  # share out everything, however small
     monkeypatch.setattr(workers, "LEAST", 0.0)
-    first, *others = [trained(net, threads, 200) for threads in (1, 2, 4)]
+    first, *others = [trained(net, threads, steps) for threads in (1, 2, 4)]
     for other in others:
         for a, b in zip(first, other, strict=True):
             np.testing.assert_array_equal(a, b)
