@@ -155,6 +155,7 @@ from npslim.layers import (
     summarize_variables,
     summarize_weights,
     unit_norm,
+    utils,
 )
 from npslim.model_analyzer import summary
 from npslim.moving_averages import ExponentialMovingAverage
@@ -418,7 +419,7 @@ __all__ = [
     "summarize_tensors", "summarize_variables", "summarize_weights", "summary", "tan", "tanh", "tensordot",
     "tfexample_decoder", "tile", "top_k", "trainable_variables", "training", "transpose", "truediv",
     "truncated_normal", "truncated_normal_initializer", "tuple", "uint16", "uint32", "uint64", "uint8",
-    "unique", "unit_norm", "unsorted_segment_max", "unsorted_segment_min", "unsorted_segment_sum", "unstack",
+    "unique", "unit_norm", "unsorted_segment_max", "unsorted_segment_min", "unsorted_segment_sum", "unstack", "utils",
     "variable", "variable_scope", "variables_initializer", "variance_scaling_initializer", "where",
     "while_loop", "xavier_initializer", "xavier_initializer_conv2d", "zeros", "zeros_initializer", "zeros_like",
 ]  # fmt: skip

@@ -17,6 +17,7 @@ def test_list_is_complete():
         "data", "data_decoder", "data_provider", "dataset", "dataset_data_provider", "doctor", "evaluation",
         "image", "layers", "learning", "losses", "metrics", "model_analyzer", "nets", "parallel_reader",
         "prefetch_queue", "preprocessing", "queues", "rnn_cell", "show", "summaries", "tfexample_decoder", "training",
+        "utils",
     }  # fmt: skip
 
 

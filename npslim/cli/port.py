@@ -12,6 +12,7 @@ import shutil
 from collections import defaultdict
 
 from npslim.errors import InvalidArgumentError, NotFoundError
+from npslim.tf.install import answer
 from npslim.tf.missing import LEFT_OUT
 
 NAME = "port"
@@ -85,11 +86,13 @@ class Program:
         if module.split(".")[0] not in ("tensorflow", "tf_slim"):
             return
         place = _place(module if renamed else module.split(".")[0])
-        if _place(module) is None:
+        found = answer(module if renamed else module.split(".")[0]) if place is None else _object(place)
+        if found is None or (not renamed and _place(module) is None and answer(module) is None):
             self.unknown.append((module, node.lineno))
-        if place is not None:
-            self.aliases[name] = place
-        self._imports.append((node, name, place))
+        if found is not None:
+            self.aliases[name] = found
+        if node not in self._imports:
+            self._imports.append(node)
 
     def _find_uses(self):
         uses = defaultdict(list)
@@ -108,7 +111,7 @@ class Program:
     def resolve(self, name):
         """How far a name is found: (the part that is, what comes next or None). Names of values end the search."""
         first, *rest = name.split(".")
-        here, at = _object(self.aliases[first]), first
+        here, at = self.aliases[first], first
         for part in rest:
             try:
                 here = getattr(here, part)
@@ -120,25 +123,50 @@ class Program:
     def names_of(self, name):
         """The names that the namespace `name` has."""
         first, *rest = name.split(".")
-        here = _object(self.aliases[first])
+        here = self.aliases[first]
         for part in rest:
             here = getattr(here, part)
         return [n for n in dir(here) if not n.startswith("_")]
 
     def ported(self):
-        """The source with its imports of TensorFlow changed to npslim's."""
+        """The source with its imports of TensorFlow changed to npslim's.
+
+        Imports of TensorFlow's inner modules stay; before the first of them comes a call of `npslim.tf.install()`.
+        """
         lines = self.source.split("\n")
-        for node, name, place in sorted(self._imports, key=lambda entry: -entry[0].lineno):
-            if place is None or len(node.names) > 1:
-                continue
-            indent = " " * node.col_offset
-            if "." in place and not _is_module(place):
-                where, _, what = place.rpartition(".")
-                text = f"from {where} import {what}" + (f" as {name}" if name != what else "")
-            else:
-                text = f"import {place} as {name}"
-            lines[node.lineno - 1 : node.end_lineno] = [indent + text]
+        kept = [node for node in self._imports if any(_ported(node, alias) is None for alias in node.names)]
+        first_kept = min(kept, key=lambda node: node.lineno, default=None)
+        for node in sorted(self._imports, key=lambda node: -node.lineno):
+            texts = [INSTALL] if node is first_kept else []
+            texts += [_ported(node, alias) or _as_it_was(node, alias) for alias in node.names]
+            lines[node.lineno - 1 : node.end_lineno] = [" " * node.col_offset + text for text in texts]
         return "\n".join(lines)
+
+
+INSTALL = "import npslim.tf; npslim.tf.install()  # answers for the inner modules of TensorFlow"
+
+
+def _as_it_was(node, alias):
+    head = f"from {node.module} import " if isinstance(node, ast.ImportFrom) else "import "
+    return f"{head}{alias.name}" + (f" as {alias.asname}" if alias.asname else "")
+
+
+def _ported(node, alias):
+    """The line in place of one imported name, or None where it stays as it is."""
+    from_module = isinstance(node, ast.ImportFrom)
+    module = f"{node.module}.{alias.name}" if from_module else alias.name
+    if module.split(".")[0] not in ("tensorflow", "tf_slim"):
+        return None if from_module else f"import {module}" + (f" as {alias.asname}" if alias.asname else "")
+    name = alias.asname or (alias.name if from_module else alias.name.split(".")[0])
+    place = _place(module if from_module or alias.asname else module.split(".")[0])
+    if place is None:
+        return None
+    if _is_module(place):
+        return f"import {place} as {name}"
+    where, _, what = place.rpartition(".")
+    if not _is_module(where):
+        return None
+    return f"from {where} import {what}" + (f" as {name}" if name != what else "")
 
 
 def _place(module):

@@ -125,7 +125,6 @@ from npslim import (
     sign,
     sin,
     sinh,
-    split,
     sqrt,
     square,
     squared_difference,
@@ -356,6 +355,7 @@ from npslim.tf.renamed import (
     space_to_batch,
     space_to_batch_nd,
     space_to_depth,
+    split,
     squeeze,
     stack,
     stop_gradient,
@@ -432,8 +432,8 @@ _ELSEWHERE = {
     "npslim.tf.compat": "dimension_at_index dimension_value",
 }  # fmt: skip
 _SUMMARIES = {  # of before TensorFlow 1.0
-    "scalar_summary": "scalar", "histogram_summary": "histogram", "image_summary": "image", "audio_summary": "audio",
-    "merge_summary": "merge", "merge_all_summaries": "merge_all",
+    "scalar_summary": "scalar_summary", "histogram_summary": "histogram_summary", "image_summary": "image_summary",
+    "audio_summary": "audio_summary", "merge_summary": "merge", "merge_all_summaries": "merge_all",
 }  # fmt: skip
 
 

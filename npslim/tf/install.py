@@ -22,6 +22,7 @@ _PLACES = {
     "tensorflow.contrib.slim.python.slim.nets": "npslim.nets",
     "tensorflow.contrib.slim.nets": "npslim.nets",
     "tensorflow.contrib.slim.python.slim.data": "npslim.data",
+    "tensorflow.contrib.framework.python.ops.arg_scope": "npslim.scopes",
     "tf_slim": "npslim",
 }
 
@@ -44,7 +45,10 @@ _SOURCES = (
     "npslim.tf", "npslim.tf.nn", "npslim.tf.train", "npslim.tf.summary", "npslim.tf.losses", "npslim.tf.metrics",
     "npslim.tf.gfile", "npslim.tf.flags", "npslim.tf.app", "npslim.tf.logging", "npslim.tf.errors", "npslim.tf.test",
     "npslim.tf.python_io", "npslim.tf.io", "npslim.tf.contrib.layers", "npslim.tf.contrib.framework",
-    "npslim.tf.contrib.training", "npslim.tf.image", "npslim.tf.data", "npslim.graph", "npslim.op", "npslim",
+    "npslim.tf.contrib.training", "npslim.tf.image", "npslim.tf.data", "npslim.tf.compat", "npslim.tf.graph_util",
+    "npslim.tf.nest",
+    "npslim.graph", "npslim.op", "npslim", "npslim.moving_averages", "npslim.layers.utils", "npslim.ops.state",
+    "npslim.ops.control", "npslim.spec", "npslim.dtypes", "npslim.initializers", "npslim.scopes",
 )  # fmt: skip
 
 
@@ -61,7 +65,8 @@ class _Inner(types.ModuleType):
     __path__ = []
 
     def __getattr__(self, name):
-        if name.startswith("__") or (_is_inner(name) and self.__name__.rpartition(".")[2] in _PACKAGES):
+        package = self.__name__.rpartition(".")[2] in _PACKAGES and not self.__name__.endswith("framework.ops")
+        if name.startswith("__") or (package and _is_inner(name)):
             raise AttributeError(name)  # a module within this one: the import goes on to that
         for source in _SOURCES:
             try:
@@ -102,6 +107,21 @@ def _resolve(name):
     if ".python" in name and _is_inner(last):
         return _Inner(name)
     raise ImportError(f"npslim has no module {name}. See docs/from-tensorflow.md.", name=name)
+
+
+def answer(name):
+    """The module, or the object in one, that answers for a dotted name of TensorFlow once installed; None if there is
+    none.
+    """
+    try:
+        return _resolve(name)
+    except ImportError:
+        pass
+    module, _, last = name.rpartition(".")
+    try:
+        return getattr(_resolve(module), last) if module else None
+    except (ImportError, AttributeError):
+        return None
 
 
 def _importable(place):

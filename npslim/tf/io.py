@@ -28,4 +28,6 @@ from npslim.tf import io_gfile as gfile
 from npslim.tf.missing import reporter
 from npslim.tf.renamed import decode_base64, encode_base64, is_jpeg, make_tensor_proto
 
+MakeNdarray = make_ndarray  # its name in tensor_util
+
 __getattr__ = reporter(__name__, lambda: globals())

@@ -296,6 +296,13 @@ def squeeze(input, axis=None, name=None, squeeze_dims=None):
     return slim.squeeze(input, axis=either(axis, squeeze_dims), name=name)
 
 
+def split(value, num_or_size_splits, axis=0, num=None, name="split"):
+    """See `npslim.split`. The order of TensorFlow before 1.0, `split(axis, number, value)`, is understood."""
+    if isinstance(value, int) and not isinstance(axis, int):
+        value, axis = axis, value
+    return slim.split(value, num_or_size_splits, axis, num, name)
+
+
 def stack(values, axis=0, name="stack"):
     """See `npslim.ops.join.stack`."""
     return _stack(values, axis=axis, name=name)

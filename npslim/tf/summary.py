@@ -28,6 +28,29 @@ def __getattr__(name):
     return _report(name)
 
 
+# ---- the names of before TensorFlow 1.0
+
+
+def scalar_summary(tags, values, collections=None, name=None):
+    """See `scalar`."""
+    return scalar(tags, values, collections)
+
+
+def histogram_summary(tag, values, collections=None, name=None):
+    """See `histogram`."""
+    return histogram(tag, values, collections)
+
+
+def image_summary(tag, tensor, max_images=3, collections=None, name=None):
+    """See `image`."""
+    return image(tag, tensor, max_images, collections)
+
+
+def audio_summary(tag, tensor, sample_rate, max_outputs=3, collections=None, name=None):
+    """See `audio`."""
+    return audio(tag, tensor, sample_rate, max_outputs, collections)
+
+
 def message(name, module="summary_pb2"):
     """The class of a protocol buffer. Raises MissingExtraError without tensorboardX."""
     try:

@@ -1,5 +1,6 @@
 """`python -m npslim run` and `python -m npslim port` on old programs."""
 
+import os
 import subprocess
 import sys
 import textwrap
@@ -71,3 +72,39 @@ def test_port_says_what_is_missing(tmp_path):
         assert text in done.stdout
     path.write_text("print 'hello'\n")
     assert "this is not Python 3" in npslim("port", path).stderr
+
+
+INNER = """
+import tensorflow as tf, sys
+import os, math
+
+def build():
+    from tensorflow.python.ops import math_ops, array_ops as ao
+    from tensorflow.contrib.framework.python.ops import arg_scope
+    from tensorflow.python.training import moving_averages
+    with arg_scope([tf.contrib.layers.conv2d], stride=2):
+        y = tf.contrib.layers.conv2d(ao.zeros([1, 4, 4, 1]), 2, 3)
+    assert moving_averages.assign_moving_average
+    return math_ops.reduce_sum(y)
+
+with tf.Session() as sess:
+    y = build()
+    sess.run(tf.global_variables_initializer())
+    print(sess.run(y), math.pi > 3, os.sep, len(sys.argv))
+"""
+
+
+def test_port_of_inner_modules_and_several_names(tmp_path):
+    path = tmp_path / "program.py"
+    path.write_text(INNER)
+    done = npslim("port", "--write", path)
+    assert done.returncode == 0 and "0 missing" in done.stdout and "no module" not in done.stdout
+    lines = path.read_text().splitlines()
+    place = lines.index("    import npslim.tf; npslim.tf.install()  # answers for the inner modules of TensorFlow")
+    assert lines[place + 1 : place + 3] == [
+        "    from tensorflow.python.ops import math_ops", "    from tensorflow.python.ops import array_ops as ao",
+    ]  # fmt: skip
+    assert lines[1:3] == ["import npslim.tf as tf", "import sys"] and "import os, math" in lines
+    for command in ([str(path)], ["-m", "npslim", "run", f"{path}.orig"]):
+        done = subprocess.run([sys.executable, *command], capture_output=True, text=True)
+        assert done.stdout == f"0.0 True {os.sep} 1\n", done.stderr

@@ -21,6 +21,9 @@ def test_an_old_programs_imports():
         from tensorflow.contrib import layers
         from tensorflow.contrib.framework import arg_scope
         from tensorflow.contrib.framework.python.ops import add_arg_scope
+        from tensorflow.contrib.framework.python.ops import arg_scope as same
+        from tensorflow.contrib.framework.python.ops.arg_scope import arg_scope as and_again
+        assert same is and_again is arg_scope
         from tensorflow.contrib.layers.python.layers import utils
         from tensorflow.contrib.slim.nets import resnet_v1, vgg
         from tensorflow.contrib.slim.python.slim.nets import inception
@@ -92,3 +95,39 @@ def test_a_test_case():
         tf.test.main()
     """)
     assert done.returncode == 1 and "FAILED (failures=1, skipped=1)" in done.stderr  # test_session
+
+
+def test_names_of_inner_modules():
+    """What programs took from TensorFlow's inner modules, module by module."""
+    done = run("""
+        import importlib, npslim.tf
+        npslim.tf.install()
+        used = {
+            "training.moving_averages": "assign_moving_average ExponentialMovingAverage",
+            "ops.control_flow_ops": "with_dependencies cond group while_loop no_op case tuple",
+            "ops.array_ops": "zeros ones shape rank concat stack expand_dims squeeze identity where gather",
+            "ops.nn_ops": "conv2d bias_add relu max_pool softmax convolution xw_plus_b",
+            "ops.math_ops": "add matmul cast reduce_sum to_float sqrt div not_equal",
+            "ops.init_ops": "zeros_initializer constant_initializer truncated_normal_initializer",
+            "ops.variable_scope": "variable_scope get_variable get_variable_scope variable_op_scope",
+            "framework.ops": "name_scope convert_to_tensor GraphKeys device control_dependencies Graph Tensor op_scope",
+            "framework.dtypes": "float32 int64 string DType as_dtype",
+            "framework.tensor_shape": "TensorShape Dimension as_shape",
+            "framework.tensor_util": "constant_value make_tensor_proto MakeNdarray",
+            "layers.utils": "smart_cond constant_value",
+            "training.training_util": "get_global_step get_or_create_global_step global_step",
+            "training.session_run_hook": "SessionRunHook SessionRunArgs",
+            "util.compat": "as_bytes as_str as_text",
+            "util.nest": "flatten map_structure",
+            "platform.tf_logging": "info warn error set_verbosity",
+            "training.checkpoint_utils": "init_from_checkpoint load_checkpoint list_variables",
+            "training.learning_rate_decay": "exponential_decay polynomial_decay",
+            "ops.parsing_ops": "FixedLenFeature parse_single_example decode_raw",
+        }
+        for module, names in used.items():
+            found = importlib.import_module("tensorflow.python." + module)
+            missing = [name for name in names.split() if not hasattr(found, name)]
+            assert not missing, (module, missing)
+        print(sum(len(names.split()) for names in used.values()))
+    """)
+    assert int(done.stdout) > 80, done.stderr

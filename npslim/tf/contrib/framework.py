@@ -2,7 +2,6 @@
 
 import types
 
-from npslim import scopes as _scopes
 from npslim import variables as _variables
 from npslim.checkpoint import assign_from_checkpoint, assign_from_checkpoint_fn
 from npslim.checkpoint_reader import init_from_checkpoint, list_variables, load_checkpoint, load_variable
@@ -39,7 +38,7 @@ from npslim.variables import (
 )
 
 python = types.SimpleNamespace(
-    ops=types.SimpleNamespace(variables=_variables, arg_scope=_scopes, add_arg_scope=add_arg_scope)
+    ops=types.SimpleNamespace(variables=_variables, arg_scope=arg_scope, add_arg_scope=add_arg_scope)
 )
 
 __getattr__ = reporter(__name__, lambda: globals())
