@@ -251,7 +251,7 @@ def main():
         results = {case: measured(case, os.path.join(folder, case), args) for case in args.cases}
     text = table(results) + (
         f"\nRecords per second of CPU time, one thread each, medians of {args.rounds} rounds of {args.seconds:g} s.\n"
-        f"{os.cpu_count()} cores {platform.machine()}, Python {platform.python_version()}.\n"
+        f"{os.cpu_count()} cores {platform.machine()}, Python {platform.python_version()}, NumPy {np.__version__}.\n"
     )
     print(text)
     if set(args.cases) == set(CASES):
