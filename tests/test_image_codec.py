@@ -46,6 +46,34 @@ def test_pixels_are_those_of_tensorflow(golden, name):
         np.testing.assert_array_equal(found, golden[key], err_msg=key)
 
 
+OPTIONS = {
+    "half": {"ratio": 2}, "quarter": {"ratio": 4}, "eighth": {"ratio": 8}, "rough": {"fancy_upscaling": False},
+    "accurate": {"dct_method": "INTEGER_ACCURATE"}, "fast": {"dct_method": "INTEGER_FAST"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_jpeg_arguments_do_what_they_do_in_tensorflow(golden, option):
+    session, cases = tf.Session(), [key for key in golden if key.startswith("options|") and key.endswith("|" + option)]
+    assert len(cases) == 5
+    for key in cases:
+        data = golden["file/" + key.split("|")[1]].tobytes()
+        np.testing.assert_array_equal(session.run(tf.image.decode_jpeg(data, **OPTIONS[option])), golden[key])
+
+
+def test_a_jpeg_that_is_cut_gives_its_beginning_if_that_is_asked_for(golden):
+    data, session = golden["file/jpeg_444_17x23"].tobytes(), tf.Session()
+    whole = session.run(tf.image.decode_jpeg(data))
+    cut = data[: len(data) - 20]
+    with pytest.raises(InvalidArgumentError, match="JPEG file cannot be decoded"):
+        session.run(tf.image.decode_jpeg(cut))
+    found = session.run(tf.image.decode_jpeg(cut, try_recover_truncated=True))
+    assert found.shape == whole.shape and (found[:8] == whole[:8]).all() and (found != whole).any()
+    for bad in ({"ratio": 3}, {"dct_method": "FLOAT"}):
+        with pytest.raises(ValueError, match="makes no sense"):
+            tf.image.decode_jpeg(data, **bad)
+
+
 # ---- the way back
 
 

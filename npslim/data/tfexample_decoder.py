@@ -252,7 +252,7 @@ class Image(ItemHandler):
 
     image_key ("image/encoded"), format_key ("image/format"): the features; the format is "raw" or "RAW" for pixels.
     shape: of the picture, if it is known; needed for raw pixels. channels: 1 or 3, or 4. dtype: of the pixels.
-    repeated: the feature holds several pictures: `[n, ...]`. dct_method: accepted.
+    repeated: the feature holds several pictures: `[n, ...]`. dct_method: of JPEGs, see `decode_jpeg`.
     """
 
     def __init__(
@@ -261,13 +261,14 @@ class Image(ItemHandler):
         self._image_key, self._format_key = image_key or "image/encoded", format_key or "image/format"
         super().__init__([self._image_key, self._format_key])
         self._shape, self._channels, self._dtype, self._repeated = shape, channels, as_dtype(dtype), repeated
+        self._jpeg = (("fastdct", dct_method != "INTEGER_ACCURATE"),)
 
     def tensors_to_item(self, keys_to_tensors):
         contents, kind = (_dense(keys_to_tensors[key]) for key in (self._image_key, self._format_key))
         shape = (None, None, self._channels) if self._shape is None else as_shape(self._shape)
         return read_pictures(
             contents if self._repeated else reshape(contents, []), reshape(kind, [-1]), shape=shape,
-            channels=self._channels, dtype=numpy_dtype(self._dtype),
+            channels=self._channels, dtype=numpy_dtype(self._dtype), jpeg=self._jpeg,
         )  # fmt: skip
 
 

@@ -41,13 +41,16 @@ def format_of(contents):
     )
 
 
-def decode_jpeg_bytes(contents, channels):
-    """`[h, w, channels]` uint8 of a JPEG file."""
+def decode_jpeg_bytes(contents, channels, ratio=1, **how):
+    """`[h, w, channels]` uint8 of a JPEG file, of `1 / ratio` of its size. how: what simplejpeg takes beside that."""
+    how = {"fastdct": True, "fastupsample": False, **how}
     simplejpeg = _library("simplejpeg", "simplejpeg")
     height, width, space, _ = simplejpeg.decode_jpeg_header(contents)
     check_size("JPEG", contents, height, width, 3)
+    if ratio > 1:
+        how |= {"min_height": -(-height // ratio), "min_width": -(-width // ratio)}
     if space in ("CMYK", "YCCK") and channels in (0, 3):
-        inks = simplejpeg.decode_jpeg(contents, "CMYK", fastdct=True, fastupsample=False).astype(np.uint16)
+        inks = simplejpeg.decode_jpeg(contents, "CMYK", **how).astype(np.uint16)
         return (inks[..., :3] * inks[..., 3:] // 255).astype(np.uint8)
     channels = channels or (1 if space == "Gray" else 3)
     if channels not in (1, 3) or (channels == 1 and space in ("CMYK", "YCCK")):
@@ -55,20 +58,20 @@ def decode_jpeg_bytes(contents, channels):
             "A JPEG file has 1 or 3 channels.", expected="channels 0, 1 or 3", got=f"{channels}, of {space}"
         )
     wanted = {1: "GRAY", 3: "RGB"}[channels]
-    return simplejpeg.decode_jpeg(contents, wanted, fastdct=True, fastupsample=False)
+    return simplejpeg.decode_jpeg(contents, wanted, **how)
 
 
-def decode_bytes(contents, channels, dtype):
+def decode_bytes(contents, channels, dtype, jpeg=()):
     """A picture file as an array: `[h, w, c]`, or `[frames, h, w, 3]` for a GIF.
 
-    uint8; uint16 of a PNG unless `dtype` is uint8.
+    uint8; uint16 of a PNG unless `dtype` is uint8. jpeg: pairs, arguments of `decode_jpeg_bytes`.
 
     Raises InvalidArgumentError for anything that is no whole picture.
     """
     found = format_of(contents)
     try:
         if found == "jpeg":
-            return decode_jpeg_bytes(contents, channels)
+            return decode_jpeg_bytes(contents, channels, **dict(jpeg))
         if found == "png":
             return decode_png_bytes(contents, channels, dtype != np.uint8)
         if channels == 1 or (channels == 4 and found == "gif"):
@@ -94,18 +97,18 @@ def _of_dtype(pixels, dtype):
 
 
 @op(type="DecodeImage", node_name="decode_image", stateful=True, differentiable=False, host=("contents",))
-def decode_picture(contents, *, channels, dtype, only):
+def decode_picture(contents, *, channels, dtype, only, jpeg=()):
     """The pixels of a picture file; `only`: the formats that are allowed."""
     data = bytes(contents[()])
     found = format_of(data)
     if found not in only:
         raise InvalidArgumentError("The picture has another format.", expected=" or ".join(only), got=found)
-    pixels = _of_dtype(decode_bytes(data, channels, dtype), dtype)
+    pixels = _of_dtype(decode_bytes(data, channels, dtype, jpeg), dtype)
     return pixels if "still" not in only or pixels.ndim == 3 else pixels[0]
 
 
 @decode_picture.shape
-def _(contents, *, channels, dtype, only):
+def _(contents, *, channels, dtype, only, jpeg):
     if only == ("gif",):
         return Spec((None, None, None, 3), dtype)
     if "gif" in only and "still" not in only:
@@ -113,18 +116,30 @@ def _(contents, *, channels, dtype, only):
     return Spec((None, None, channels or None), dtype)
 
 
-def _decoded(contents, channels, dtype, only, name):
+def _decoded(contents, channels, dtype, only, name, jpeg=()):
     if channels not in (0, 1, 3, 4):
         raise InvalidArgumentError("channels must be 0, 1, 3 or 4.", expected="0, 1, 3 or 4", got=channels)
-    return decode_picture(contents, channels=channels, dtype=numpy_dtype(dtype), only=only, name=name)
+    return decode_picture(contents, channels=channels, dtype=numpy_dtype(dtype), only=only, jpeg=jpeg, name=name)
 
 
 def decode_jpeg(
     contents, channels=0, ratio=1, fancy_upscaling=True, try_recover_truncated=False, acceptable_fraction=1.0,
     dct_method="", name=None,
 ):  # fmt: skip
-    """A JPEG (or PNG) file, a string, as uint8 `[h, w, channels]`. channels: 0 as in the file, 1 or 3."""
-    return _decoded(contents, channels, _UINT8, ("jpeg", "png"), name or "DecodeJpeg")
+    """A JPEG (or PNG) file, a string, as uint8 `[h, w, channels]`.
+
+    channels: 0 as in the file, 1 or 3. ratio: 1, 2, 4 or 8: so much smaller. fancy_upscaling: smooth colours where the
+    file has fewer of them. dct_method: "INTEGER_FAST", the default, or "INTEGER_ACCURATE". try_recover_truncated: a
+    file that is cut gives what there is. acceptable_fraction changes nothing.
+    """
+    if ratio not in (1, 2, 4, 8) or dct_method not in ("", "INTEGER_FAST", "INTEGER_ACCURATE"):
+        raise InvalidArgumentError(
+            "decode_jpeg: an argument makes no sense.", expected="ratio 1, 2, 4 or 8; dct_method INTEGER_FAST or "
+            "INTEGER_ACCURATE", got=f"{ratio}, {dct_method!r}",
+        )  # fmt: skip
+    how = {"ratio": ratio, "fastdct": dct_method != "INTEGER_ACCURATE", "fastupsample": not fancy_upscaling}
+    how["strict"] = not try_recover_truncated
+    return _decoded(contents, channels, _UINT8, ("jpeg", "png"), name or "DecodeJpeg", tuple(how.items()))
 
 
 def decode_png(contents, channels=0, dtype=_UINT8, name=None):
@@ -149,7 +164,7 @@ def decode_image(contents, channels=None, dtype=_UINT8, name=None, expand_animat
 
 
 @op(stateful=True, alike=(), differentiable=False, host=("contents", "kind"))
-def read_pictures(contents, kind, *, shape, channels, dtype):
+def read_pictures(contents, kind, *, shape, channels, dtype, jpeg=()):
     """The pixels of picture files, or where `kind` says "raw" of bytes in the given shape: one, or `[n, ...]` of many.
 
     Raises InvalidArgumentError for bytes that are no picture, or pictures of different sizes.
@@ -163,7 +178,7 @@ def read_pictures(contents, kind, *, shape, channels, dtype):
                 raise InvalidArgumentError("Raw pixels need the picture's shape.", expected=shape, got=pixels.size)
             found.append(pixels.reshape(shape))
             continue
-        pixels = _of_dtype(decode_bytes(bytes(one), channels, dtype), dtype)
+        pixels = _of_dtype(decode_bytes(bytes(one), channels, dtype, jpeg), dtype)
         pixels = pixels[0] if pixels.ndim == 4 else pixels
         found.append(pixels if None in shape else pixels.reshape(shape))
     if len({pixels.shape for pixels in found}) > 1:
@@ -172,7 +187,7 @@ def read_pictures(contents, kind, *, shape, channels, dtype):
 
 
 @read_pictures.shape
-def _(contents, kind, *, shape, channels, dtype):
+def _(contents, kind, *, shape, channels, dtype, jpeg):
     return Spec(None if contents.shape is None else (*contents.shape, *shape), dtype)
 
 

@@ -202,6 +202,11 @@ def test_raw_and_repeated_pictures():
     np.testing.assert_array_equal(repeated, [pixels, pixels])
     with pytest.raises(InvalidArgumentError, match="no picture"):
         decoded(decoder.Image(), FEATURES, serialized(**{"image/encoded": [b"no picture at all"]}))
+    with np.load(Path(__file__).parent.parent / "golden" / "codecs.npz") as golden:  # what TensorFlow decodes
+        photo = serialized(**{"image/encoded": [golden["file/jpeg_420_17x23"].tobytes()], "image/format": [b"jpeg"]})
+        for method, key in (("", "fast"), ("INTEGER_ACCURATE", "accurate")):
+            found = decoded(decoder.Image(dct_method=method), FEATURES, photo)
+            np.testing.assert_array_equal(found, golden[f"options|jpeg_420_17x23|{key}"])
 
 
 def sequence_example(**lists):

@@ -4,7 +4,8 @@
 
 This Python needs Pillow and simplejpeg, which write the files; `--peer`, which decodes them, TensorFlow 2, with
 `--peer-path` as its PYTHONPATH. Stored are `file/<name>` and `<name>|<function>|<channels>|<dtype>`: the pixels, or an
-empty array where TensorFlow raises; and `encode|<name>|<quality>|<option>`: what TensorFlow makes of `pixels|<name>`.
+empty array where TensorFlow raises; `encode|<name>|<quality>|<option>`: what TensorFlow makes of `pixels|<name>`;
+`options|<name>|<option>`: JPEGs decoded with arguments.
 """
 
 import argparse
@@ -21,6 +22,10 @@ import numpy as np
 
 HERE = Path(__file__).resolve().parent
 RNG = np.random.default_rng(7)
+JPEG_OPTIONS = {
+    "half": {"ratio": 2}, "quarter": {"ratio": 4}, "eighth": {"ratio": 8}, "rough": {"fancy_upscaling": False},
+    "accurate": {"dct_method": "INTEGER_ACCURATE"}, "fast": {"dct_method": "INTEGER_FAST"},
+}  # fmt: skip
 
 
 def smooth(h, w, c):
@@ -141,6 +146,11 @@ def decode_all(path):
                 pixels = np.zeros(0, np.uint8)
             found[f"{name}|{function}|{channels}|{dtype}"] = pixels
     encode_all(tf, found)
+    for name in ("420_17x23", "444_17x23", "422_33x7", "gray", "progressive"):
+        for word, options in JPEG_OPTIONS.items():
+            found[f"options|jpeg_{name}|{word}"] = tf.io.decode_jpeg(
+                found[f"file/jpeg_{name}"].tobytes(), **options
+            ).numpy()
     np.savez_compressed(path, **found)
     print(len(found), "arrays,", os.path.getsize(path), "bytes")
 
