@@ -4,6 +4,8 @@ It knows the form that TensorFlow and npslim write. For anything else, an error 
 in `ops/parsing.py` has its say.
 """
 
+from typing import Any
+
 import numpy as np
 
 from npslim.ops.parsing import Wanted
@@ -99,7 +101,7 @@ _COLUMNS = {10: _string_column, 18: _float_column, 26: _int_column}
 # ---- one by one
 
 
-def _lists_of(data, names, found=None):
+def _lists_of(data, names, found: Any = None):
     """[(kind, start, end)] of the wanted features' lists, None for those that are missing. Raises for another form."""
     found = [None] * len(names) if found is None else found
     end = len(data)
