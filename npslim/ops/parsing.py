@@ -81,7 +81,7 @@ def _list_values(data, dtype):
             values.append(np.frombuffer(value, "<f4"))
         elif kind == wire.VARINT:
             values.append(np.array([wire.signed(value)], np.int64))
-        else:
+        elif kind == wire.BYTES:
             values.append(_packed_ints(value))
     return np.concatenate(values).astype(dtype) if values else np.zeros(0, dtype)
 
@@ -100,8 +100,9 @@ def _map(data, read):
     for number, kind, entry in wire.fields(data):
         if number == 1 and kind == wire.BYTES:
             key, value = b"", b""
-            for part, _, content in wire.fields(entry):
-                key, value = (content, value) if part == 1 else (key, content) if part == 2 else (key, value)
+            for part, form, content in wire.fields(entry):
+                if form == wire.BYTES:  # another form of a known field is passed over, as protobuf does
+                    key, value = (content, value) if part == 1 else (key, content) if part == 2 else (key, value)
             found[str(bytes(key), "utf-8", "replace")] = read(value)
     return found
 

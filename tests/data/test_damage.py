@@ -7,6 +7,7 @@ import zlib
 import numpy as np
 import pytest
 
+from npslim import wire
 from npslim.crc32c import masked_crc32c
 from npslim.data import example, tfrecord
 from npslim.errors import DataLossError, OpError
@@ -107,3 +108,13 @@ def test_mutations_with_right_checksums(tmp_path, count):
             refused += 1
     print(f"{count} mutated Examples, {refused} refused, no other exception")
     assert count / 10 < refused < count
+
+
+def test_keys_and_values_of_another_form_are_passed_over():
+    """As protobuf does. A key that is a number once made as many bytes as it says."""
+    value = wire.field(2, wire.field(3, wire.field(1, b"\x05")))
+    entries = [wire.field(1, 1 << 40) + value, wire.field(1, b"a") + wire.field(2, 7), wire.field(1, b"b") + value]
+    message = wire.field(1, b"".join(wire.field(1, entry) for entry in entries))
+    found = example.Example.FromString(message).features.feature
+    assert sorted(found) == ["", "a", "b"] and found["b"].int64_list.value == [5] == found[""].int64_list.value
+    assert found["a"].WhichOneof("kind") is None
