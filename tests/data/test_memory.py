@@ -64,7 +64,7 @@ def held():
 @pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="reads /proc")
 @pytest.mark.parametrize("make", [by_queues, by_hdf5, by_dataset])
 @pytest.mark.parametrize(
-    "warm, batches", [(200, 800), pytest.param(1_000, 100_000, marks=pytest.mark.long)], ids=["short", "long"]
+    "warm, batches", [(150, 450), pytest.param(1_000, 100_000, marks=pytest.mark.long)], ids=["short", "long"]
 )
 def test_memory_is_flat(tmp_path, make, warm, batches):
     write(tmp_path)

@@ -57,7 +57,7 @@ def same(found, expected):
         assert x.dtype != FLOAT or x.tobytes() == y.tobytes()
 
 
-@hypothesis.settings(max_examples=60, deadline=None, derandomize=True)
+@hypothesis.settings(max_examples=40, deadline=None, derandomize=True)
 @hypothesis.given(batches())
 def test_quick_is_plain(batch):
     wanted, records = batch
@@ -67,7 +67,7 @@ def test_quick_is_plain(batch):
     same(quick(one, features=wanted, single=True), plain(one, features=wanted, single=True))
 
 
-@hypothesis.settings(max_examples=120, deadline=None, derandomize=True)
+@hypothesis.settings(max_examples=80, deadline=None, derandomize=True)
 @hypothesis.given(batches(), st.data())
 def test_damaged_bytes_are_left_to_the_plain_kernel_or_give_the_same(batch, data):
     wanted, records = batch

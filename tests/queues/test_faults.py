@@ -171,7 +171,7 @@ def check(place, error, names):
         assert "TFRecordReader" in text
 
 
-@pytest.mark.parametrize("count", [63, pytest.param(1000, marks=pytest.mark.long)], ids=["short", "long"])
+@pytest.mark.parametrize("count", [42, pytest.param(1000, marks=pytest.mark.long)], ids=["short", "long"])
 def test_every_exception_is_reported(names, count, monkeypatch, tmp_path, record_property):
     before = threading.active_count()
     interval = sys.getswitchinterval()
