@@ -17,6 +17,7 @@ from npslim.session import Run
 
 WIDE, WIDE_COMPLEX = np.longdouble, np.clongdouble
 IN_DOUBLE = ("erf", "erfc", "lgamma", "digamma", "polygamma", "medoids")  # SciPy knows no long double
+OF_LAPACK = ("npslim.ops.algebra",)  # and so LAPACK
 _STEP = 1e-6  # of differences that tell how an op carries errors on; two digits are enough
 
 
@@ -29,7 +30,7 @@ def extended(kernel, node):
         return widened
     if op.name == "orthonormal":
         return orthonormal
-    into = narrowed if op.name in IN_DOUBLE else widened
+    into = narrowed if op.name in IN_DOUBLE or op.kernel.__module__ in OF_LAPACK else widened
 
     def on_wide(*inputs, **context):
         result = kernel(*(into(x) for x in inputs), **context)
