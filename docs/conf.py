@@ -14,7 +14,7 @@ extensions = ["myst_nb", "sphinx.ext.doctest", "sphinx.ext.mathjax", "npslim_pag
 exclude_patterns = ["_ext", "generated/*.html"]
 myst_enable_extensions = ["colon_fence", "dollarmath"]
 myst_heading_anchors = 3
-suppress_warnings = ["mystnb.unknown_mime_type"]
+suppress_warnings = ["mystnb.unknown_mime_type", "toc.not_included"]
 nb_execution_mode = "off"  # the lessons are shown as tools/run_lessons.py stored them; the tests run them
 doctest_global_setup = "import numpy as np\nimport npslim as slim"
 

@@ -8,6 +8,8 @@ import re
 import npslim
 from npslim.op import Op
 
+# Not in the sidebar: it would hold every page, on every page, and take most of the time of a build.
+ORPHAN = ["---", "orphan: true", "---", ""]
 LEFT_OUT = {"ops", "__main__", "examples", "cli", "py"}
 
 
@@ -24,7 +26,6 @@ def units():
 def pages():
     """{file: text}: an index and the pages."""
     found, lines = {}, ["# API", "", "From the docstrings. The ops are in [pages of their own](../ops/index.md).", ""]
-    toc = []
     for unit, modules in sorted(units().items()):
         text = page(unit, modules)
         if text is None:
@@ -32,14 +33,21 @@ def pages():
         found[f"api/{unit}.md"] = text
         summary = (inspect.getdoc(modules[0]) or "").split("\n")[0]
         lines.append(f"- [`npslim.{unit}`]({unit}.md): {escaped(summary)}")
-        toc.append(unit)
-    found["api/index.md"] = "\n".join([*lines, "", "```{toctree}", ":hidden:", ":maxdepth: 1", "", *toc, "```", ""])
+    found["api/index.md"] = "\n".join([*lines, ""])
     return found
 
 
 def page(unit, modules):
     """The page of a unit; None if it has nothing public."""
-    lines = [f"# npslim.{unit}", "", escaped(inspect.getdoc(modules[0]) or ""), ""]
+    lines = [
+        *ORPHAN,
+        f"# npslim.{unit}",
+        "",
+        "[All modules](index.md)",
+        "",
+        escaped(inspect.getdoc(modules[0]) or ""),
+        "",
+    ]
     some = False
     for module in modules:
         members = [(n, o) for n, o in vars(module).items() if is_public(n, o, module)]

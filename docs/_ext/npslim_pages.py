@@ -8,8 +8,11 @@ import op_pages
 
 
 def write_all(app):
-    """Write all pages to docs/generated, files that would not change left alone."""
+    """Write all pages to docs/generated, files that would not change left alone. Doctests need none of them anew."""
     folder = Path(app.srcdir) / "generated"
+    app.config.html_extra_path.append(str(folder))
+    if app.builder.name == "doctest" and folder.exists():
+        return
     pages = {**api_pages.pages(), **op_pages.pages(), **gallery_page.pages()}
     for name, text in pages.items():
         path = folder / name
@@ -19,7 +22,6 @@ def write_all(app):
     for path in folder.rglob("*.*"):
         if str(path.relative_to(folder)) not in pages:
             path.unlink()
-    app.config.html_extra_path.append(str(folder))
 
 
 def setup(app):

@@ -5,7 +5,7 @@ import sys
 import textwrap
 
 import numpy as np
-from api_pages import escaped
+from api_pages import ORPHAN, escaped
 from formulas import FORMULAS
 
 import npslim as slim
@@ -28,16 +28,15 @@ def families():
 
 def pages():
     """{file: text}: an index and a page for each family."""
-    found, toc = {}, []
+    found = {}
     lines = ["# Ops", "", f"The {len(REGISTRY)} ops of the registry, by the file that defines them. Kernels, gradients",
              "and cases are shown as they stand in the source; the tests come from the same block.", ""]  # fmt: skip
     for family, ops in sorted(families().items()):
         module = sys.modules[f"npslim.ops.{family}"]
-        head = [f"# {family}", "", escaped(inspect.getdoc(module) or ""), ""]
+        head = [*ORPHAN, f"# {family}", "", "[All ops](index.md)", "", escaped(inspect.getdoc(module) or ""), ""]
         found[f"ops/{family}.md"] = "\n".join(head + [line for op in ops for line in section(op)])
         lines.append(f"- [{family}]({family}.md): " + ", ".join(f"`{op.name}`" for op in ops))
-        toc.append(family)
-    found["ops/index.md"] = "\n".join([*lines, "", "```{toctree}", ":hidden:", "", *toc, "```", ""])
+    found["ops/index.md"] = "\n".join([*lines, ""])
     return found
 
 
