@@ -5,7 +5,9 @@ figures stand at the end of the test run. `pytest -m long` makes 10,000 mutation
 byte.
 """
 
+import contextlib
 import gzip
+import importlib
 import os
 import shutil
 import sys
@@ -59,6 +61,8 @@ def opened():
     if not OPENED:
         sys.addaudithook(lambda event, args: _note(args[0]) if event == "open" else None)
     np.random.default_rng(0)  # NumPy loads the module at first use
+    with contextlib.suppress(ImportError):
+        importlib.import_module("cramjam")  # a block that is said to be packed by snappy would load it
     OPENED[:] = [""]
     return OPENED
 
