@@ -1,6 +1,6 @@
 """What a training was: versions, seeds and arguments at its beginning, and how it ended, in `runs.jsonl`."""
 
-import importlib.metadata
+import importlib
 import json
 import os
 import platform
@@ -47,9 +47,10 @@ def _now():
 def versions():
     """{name: version} of Python, the system, npslim and what it computes with."""
     found: dict[str, str | None] = {"python": platform.python_version(), "system": platform.platform()}
+    metadata = importlib.import_module("importlib.metadata")  # half of what importing this file would cost
     for name in ("npslim", "numpy", "scipy", "h5py"):
         try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
             found[name] = None
     return found
