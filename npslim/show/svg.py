@@ -32,11 +32,11 @@ class Markup(str):
 def svg(what, open="auto", events=(), folding=True, gradients=True):
     """The picture of a graph, or of what fetches depend on, as an SVG that needs nothing else.
 
-    what: a Graph, or a tensor, node or variable, or a list of these. open: names of the scopes that are open, "all",
+    what: a Graph, or fetches, nested as `Session.run` takes them. open: names of the scopes that are open, "all",
     "none", or "auto" for as many as make a picture of medium size. events: what `Session.step` yielded; values and
     gradients then show on hover. folding: with the script that opens and closes scopes at a click; without it the
     closed scopes' insides are left out, for pictures in papers. gradients: False leaves the backward pass out.
-    Raises InvalidArgumentError for a scope that is not in the picture.
+    Raises InvalidArgumentError for a scope that is not in the picture, TypeError for what is no part of a graph.
     """
     return Drawing(what, open, events, gradients).draw(folding)
 

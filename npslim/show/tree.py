@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from npslim.dtypes import as_dtype
-from npslim.graph import Graph, Node, Tensor, needed
+from npslim.errors import ArgumentTypeError
+from npslim.graph import Graph, IndexedSlices, Node, Tensor, needed
 from npslim.op import is_state
 from npslim.spec import show_shape
 
@@ -95,9 +96,26 @@ def nodes_of(what):
         hidden = tuple(v.name + "/Initializer/" for v in what.nodes if v.op.name == "variable")
         made = {v.name + "/Assign" for v in what.nodes if v.op.name == "variable"}
         return [n for n in what.nodes if n.name not in made and not n.name.startswith(hidden)]
-    fetches = what if isinstance(what, list | tuple) else [what]
-    elements = [f if isinstance(f, Tensor | Node) else f._as_graph_element() for f in fetches]
-    return needed([t.op if isinstance(t, Tensor) else t for t in elements])
+    return needed(list(_fetched(what)))
+
+
+def _fetched(what):
+    """The nodes of fetches, nested as `Session.run` takes them."""
+    if isinstance(what, dict):
+        what = list(what.values())
+    if isinstance(what, IndexedSlices):
+        what = [what.values, what.indices]
+    if isinstance(what, list | tuple):
+        for part in what:
+            yield from _fetched(part)
+        return
+    found = what._as_graph_element() if hasattr(what, "_as_graph_element") else what
+    if not isinstance(found, Tensor | Node):
+        raise ArgumentTypeError(
+            "This cannot be drawn.", expected="a Graph, a tensor, node or variable, or a structure of these",
+            got=f"{what!r} of type {type(what).__name__}",
+        )  # fmt: skip
+    yield found.op if isinstance(found, Tensor) else found
 
 
 def root_of(node):

@@ -9,7 +9,7 @@ import pytest
 from show.programs import training
 
 import npslim as slim
-from npslim.errors import InvalidArgumentError
+from npslim.errors import ArgumentTypeError, InvalidArgumentError
 from npslim.nets import factory
 from npslim.show.curve import nice_ticks
 from npslim.show.image import png
@@ -288,3 +288,15 @@ def test_report_reads_the_curves_of_a_training(tmp_path):
     page = slim.show.report(tmp_path / "report.html", curves=tmp_path, filters=np.ones((3, 3, 3, 2)))
     assert (tmp_path / "report.html").read_text(encoding="utf-8") == page
     assert page.count('alt="filter') == 2 and "2.5" in page
+
+
+def test_nested_fetches_are_drawn_and_others_refused():
+    x = slim.placeholder(slim.float32, [3], name="x")
+    table = slim.get_variable("table", [4, 2])
+    y = slim.reduce_sum(slim.gather(table, [0, 1])) + slim.reduce_sum(x)
+    (slices,) = slim.gradients(y, [table])
+    flat = build([y, slices.values, slices.indices])
+    nested = build({"loss": y, "rest": (slices, [y])})
+    assert set(nested.leaf_of) == set(flat.leaf_of)
+    with pytest.raises(ArgumentTypeError, match="a structure of these"):
+        slim.show.svg(slim.Session())
