@@ -42,10 +42,31 @@ def figure():
 
 
 def pytest_sessionfinish(session):
+    if hasattr(session.config, "workeroutput"):  # one of several processes: the one that reports adds up
+        notes = (golden_cases.MEASURED, mutations.FIGURES, _FIGURES)
+        session.config.workeroutput["notes"] = json.dumps(notes, default=float)
+        return
     path = session.config.getoption("--figures")
     if path and _FIGURES:
         ordered = dict(sorted(_FIGURES.items(), key=lambda item: int(item[0][1:])))
         Path(path).write_text(json.dumps(ordered, indent=1) + "\n", encoding="utf-8")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node, error):
+    """Add up what one of several processes noted."""
+    measured, damaged, figures = json.loads(getattr(node, "workeroutput", {}).get("notes", "[{}, {}, {}]"))
+    for family, (count, worst, case) in measured.items():
+        row = golden_cases.MEASURED.setdefault(family, [0, 0.0, ""])
+        row[:] = row[0] + count, *max((row[1], row[2]), (worst, case))
+    for name, (*counts, longest) in damaged.items():
+        row = mutations.FIGURES.setdefault(name, [0, 0, 0, 0, 0.0])
+        row[:] = *(a + b for a, b in zip(row, counts, strict=False)), max(row[-1], longest)
+    for promise, rows in figures.items():
+        for text, found in rows.items():
+            row = _FIGURES.setdefault(promise, {}).setdefault(text, {"value": 0, "of": 0})
+            row["value"] += found["value"]
+            row["of"] += found["of"]
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -48,7 +48,7 @@ STEPS = {
     "format": lambda: run([*MODULE, "ruff", "format", "--check", "."]),
     "lint": lambda: run([*MODULE, "ruff", "check", "."]),
     "types": lambda: run([*MODULE, "pyright", "--pythonpath", sys.executable]),
-    "tests": lambda: run([*MODULE, "pytest", "-q"]),
+    "tests": lambda: run([*MODULE, "pytest", "-q", "-n", "2"]),
     "examples": check_examples,
 }
 
