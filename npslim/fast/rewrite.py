@@ -267,9 +267,9 @@ def join_updates(draft):
     """A gradient that is a product and read by an update alone is not formed: the update takes its factors."""
     readers, keep, made, gone = draft.readers(), draft.keep, {}, set()
     for step in draft.plan.steps:
-        name = step.node.op.name
-        grad = made.get(step.inputs[-1]) if name in UPDATES else None
-        if grad is not None and len(readers[grad.outputs[0]]) == 1 and grad.outputs[0] not in keep:
+        slot = step.inputs[-1] if step.node.op.name in UPDATES else None
+        grad = made.get(slot)
+        if grad is not None and len(readers[slot]) == 1 and slot not in keep:
             factors = _factors(grad)
             if factors is not None:
                 gone.add(id(grad))

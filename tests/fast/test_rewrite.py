@@ -134,6 +134,17 @@ def test_a_gradient_that_is_read_is_formed():
     assert "joined" not in plan
 
 
+def test_a_gradient_may_be_any_output_of_its_step():
+    x = slim.placeholder(slim.float32, [6, 2])
+    variable = slim.get_variable("v", [3, 2], initializer=slim.zeros_initializer())
+    _, second = slim.split(x, 2)
+    train = GradientDescentOptimizer(0.5).apply_gradients([(second, variable)])
+    session = slim.Session(kernels="fast")
+    session.run(slim.global_variables_initializer())
+    session.run(train, {x: np.arange(12.0).reshape(6, 2)})
+    np.testing.assert_array_equal(session.run(variable), -0.5 * np.arange(6.0, 12.0).reshape(3, 2))
+
+
 @pytest.mark.parametrize("net", NETS)
 def test_every_tensor_can_be_fetched(net, plain_kernels):
     train_op, feeds = training(net, "momentum")
