@@ -258,3 +258,23 @@ def test_tensorboard_reads_what_a_training_writes(tmp_path):
     read = [(event.step, event.value) for event in reader.Scalars("total_loss")]
     assert [step for step, _ in read] == [1, 2, 3, 4, 5]
     np.testing.assert_allclose([v for _, v in read], [v for _, v in read_scalars(tmp_path)["total_loss"]], rtol=1e-6)
+
+
+def test_every_nth_step_is_traced(tmp_path):
+    slim.learning.train(fed_by_queue(), str(tmp_path), number_of_steps=5, trace_every_n_steps=2, log_every_n_steps=0)
+    found = sorted(tmp_path.glob("tf_trace-*.json"))
+    assert [path.name for path in found] == ["tf_trace-1.json", "tf_trace-3.json", "tf_trace-5.json"]
+    for path in found:
+        events = json.loads(path.read_text())["traceEvents"]
+        assert {"Mul", "ApplyGradientDescent"} <= {event["cat"] for event in events}
+        assert all(event["ph"] == "X" and event["dur"] >= 0 for event in events)
+
+
+def test_a_trace_needs_a_folder_and_a_number(tmp_path):
+    train_op = fed_by_queue()
+    for logdir, every in ((None, 2), (str(tmp_path), 0)):
+        with pytest.raises(ValueError, match="trace_every_n_steps is a positive number, and needs a logdir"):
+            slim.learning.train(train_op, logdir, number_of_steps=1, trace_every_n_steps=every)
+    step, kwargs = slim.get_or_create_global_step(), {"should_trace": slim.constant(True)}
+    with slim.Session() as session, pytest.raises(ValueError, match="logdir must be in train_step_kwargs"):
+        slim.learning.train_step(session, train_op, step, kwargs)

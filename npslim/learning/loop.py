@@ -12,7 +12,7 @@ from npslim.graph import GraphKeys, get_default_graph
 from npslim.hooks import default_summary_op
 from npslim.learning.manifest import Manifest
 from npslim.learning.numerics import NumericsSession
-from npslim.learning.services import FIND_NAN, Keeper, Summaries, Validation
+from npslim.learning.services import FIND_NAN, Keeper, Summaries, Validation, traced, write_trace
 from npslim.learning.signals import StopOnSignal
 from npslim.log import logger
 from npslim.op import as_tensor
@@ -37,11 +37,15 @@ _USE_DEFAULT = 0
 def train_step(sess, train_op, global_step, train_step_kwargs):
     """Make one step; returns (loss, whether to stop).
 
-    train_step_kwargs: may hold tensors `should_log` and `should_stop`, evaluated after the step.
+    train_step_kwargs: may hold tensors `should_log` and `should_stop`, evaluated after the step, and `should_trace`,
+    evaluated before it: if it is true, the step's trace goes to the folder `logdir`, which must be there too.
     """
     start, meter = time.monotonic(), InputMeter(sess)
-    total_loss, step = sess.run([train_op, global_step])
+    with traced(sess, train_step_kwargs) as trace:
+        total_loss, step = sess.run([train_op, global_step])
     seconds = time.monotonic() - start
+    if trace is not None:
+        write_trace(trace, train_step_kwargs["logdir"], step)
     if "should_log" in train_step_kwargs and sess.run(train_step_kwargs["should_log"]):
         line = f"global step {step}: loss = {total_loss:.4f} ({seconds:.3f} sec/step)"
         logger.info("%s%s", line, meter.describe(seconds))
@@ -89,7 +93,8 @@ def train(
     nothing. train_step_fn: `f(session, train_op, global_step, kwargs)` gives (loss, stop). init_fn: `f(session)`,
     called after a fresh start, not after a restore. saver: a Saver, all global variables unless given.
     summary_op: all summaries unless given, None for none; written every `save_summaries_secs` seconds from the values
-    of a training step, which costs no input. Queue runners are started and stopped.
+    of a training step, which costs no input. trace_every_n_steps: the step after each n-th is traced into
+    `tf_trace-<step>.json`, for chrome://tracing. Queue runners are started and stopped.
     Beyond TF-Slim: every `eval_every` steps `eval_ops(session)` is called for a dictionary of numbers, which are logged
     and written; `early_stop(numbers)` may return True to end the training. progress: show a bar instead of log lines.
     find_nan: look at every result, and raise where the first NaN that reaches the loss or a variable comes from; slow.
@@ -101,6 +106,10 @@ def train(
     train ops or a negative number_of_steps.
     """
     _check(train_op, logdir, number_of_steps, summary_op, eval_every, eval_ops, startup_delay_steps, sync_optimizer)
+    if trace_every_n_steps is not None and (logdir is None or trace_every_n_steps <= 0):
+        raise InvalidArgumentError(
+            "trace_every_n_steps is a positive number, and needs a logdir.", got=(trace_every_n_steps, logdir)
+        )
     arguments = {
         "number_of_steps": number_of_steps, "save_interval_secs": save_interval_secs, "logdir": logdir,
         "save_summaries_secs": save_summaries_secs, "log_every_n_steps": log_every_n_steps, "eval_every": eval_every,
@@ -116,7 +125,10 @@ def train(
             "ready": report_uninitialized_variables() if ready_op is _USE_DEFAULT else ready_op,
         }
         if train_step_kwargs == _USE_DEFAULT:
-            train_step_kwargs = _default_train_step_kwargs(global_step, number_of_steps, log_every_n_steps, logdir)
+            trace = trace_every_n_steps if is_chief else None
+            train_step_kwargs = _default_train_step_kwargs(
+                global_step, number_of_steps, log_every_n_steps, logdir, trace
+            )
         if summary_op is _USE_DEFAULT:
             summary_op = default_summary_op() if logdir is not None else None
         doctor.warn(train_op=train_op)
@@ -170,7 +182,7 @@ def _default_local_init():
     return group(local_variables_initializer(), *get_default_graph().get_collection(GraphKeys.TABLE_INITIALIZERS))
 
 
-def _default_train_step_kwargs(global_step, number_of_steps, log_every_n_steps, logdir):
+def _default_train_step_kwargs(global_step, number_of_steps, log_every_n_steps, logdir, trace_every_n_steps):
     with name_scope("train_step"):
         kwargs = {"logdir": logdir} if logdir else {}
         step = global_step.read_value() if isinstance(global_step, Variable) else global_step
@@ -178,6 +190,8 @@ def _default_train_step_kwargs(global_step, number_of_steps, log_every_n_steps, 
             kwargs["should_stop"] = step >= number_of_steps
         if log_every_n_steps > 0:
             kwargs["should_log"] = equal(step % log_every_n_steps, as_tensor(0, step.spec.dtype))
+        if trace_every_n_steps is not None:
+            kwargs["should_trace"] = equal(step % trace_every_n_steps, as_tensor(0, step.spec.dtype))
         return kwargs
 
 

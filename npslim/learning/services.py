@@ -1,5 +1,7 @@
 """What the training loop calls beside its steps: the keeper of checkpoints, the summaries, the validation."""
 
+import contextlib
+import json
 import os
 import time
 
@@ -8,6 +10,7 @@ import numpy as np
 from npslim import tf_summary
 from npslim.errors import CheckpointWriteError, InvalidArgumentError
 from npslim.log import logger
+from npslim.profiler import profile
 from npslim.variables import trainable_variables
 
 USE_DEFAULT = 0
@@ -90,6 +93,23 @@ class Summaries:
         """Close the writer, unless it was given."""
         if self.logdir is not None and self.writer is not None:
             self.writer.close()
+
+
+def traced(session, kwargs):
+    """A context that gives the profile of the runs inside it if `should_trace` of a step's kwargs says so, or None."""
+    if "should_trace" not in kwargs:
+        return contextlib.nullcontext()
+    if "logdir" not in kwargs:
+        raise InvalidArgumentError("logdir must be in train_step_kwargs when should_trace is.", got=sorted(kwargs))
+    return profile() if session.run(kwargs["should_trace"]) else contextlib.nullcontext()
+
+
+def write_trace(trace, folder, step):
+    """Write a profile as `tf_trace-<step>.json`, TF-Slim's name, in Chrome's format."""
+    path = os.path.join(folder, f"tf_trace-{step}.json")
+    logger.info("Writing trace to %s", path)
+    with open(path, "w") as file:
+        json.dump(trace.trace(), file)
 
 
 class _WithSummary:
