@@ -16,8 +16,8 @@ import numpy as np
 from npslim import checkpoint_files as files
 from npslim import resume
 from npslim.array_files import open_weights
-from npslim.errors import ArgumentTypeError, InvalidArgumentError, NotFoundError, ShapeError
-from npslim.graph import GraphKeys, get_default_graph
+from npslim.errors import ArgumentTypeError, InvalidArgumentError, NotFoundError, OpError, ShapeError
+from npslim.graph import EXPORTS, GraphKeys, get_default_graph
 from npslim.log import logger
 from npslim.ops.state import group, placeholder
 from npslim.spec import compatible, show_shape
@@ -30,7 +30,7 @@ class Saver:
     var_list: a list of variables, or {name in the checkpoint: variable}; all global variables at the time of use if
     None. reshape: restore a value of another shape with as many elements. max_to_keep: how many checkpoints stay, all
     for None or 0. keep_checkpoint_every_n_hours: one in so many hours stays beside these. The other arguments are
-    accepted for old programs; no `.meta` file is written.
+    accepted for old programs.
     """
 
     def __init__(
@@ -56,6 +56,7 @@ class Saver:
         self.max_to_keep = max_to_keep or 0
         self._kept = []
         self._every_secs = 3600.0 * keep_checkpoint_every_n_hours
+        self._meta = None, None  # what was written as `.meta` last: its graph with the sizes of that, its bytes
         self._saved_at, self._keep_next = {}, time.monotonic() + self._every_secs
         if not allow_empty and not self.variables():
             raise InvalidArgumentError("No variables to save.", expected="at least one variable", got="none")
@@ -83,16 +84,18 @@ class Saver:
         global_step=None,
         latest_filename=None,
         meta_graph_suffix="meta",
-        write_meta_graph=True,
+        write_meta_graph=False,
         write_state=True,
         strip_default_attrs=False,
         save_debug_info=False,
     ):
         """Write `<save_path>[-<global_step>].h5`; returns its path without the ending, which `restore` takes.
 
-        global_step: a number, or a tensor or variable. The file is complete and verified before it gets its name; older
-        ones beyond max_to_keep are deleted after that. Raises CheckpointWriteError, and FailedPreconditionError for a
-        variable without a value; the checkpoint before is intact then.
+        global_step: a number, or a tensor or variable. write_meta_graph: write the graph beside it too, as
+        `<path>.<meta_graph_suffix>`, from which `import_meta_graph` defines it without its program. The file is
+        complete and verified before it gets its name; older ones beyond max_to_keep are deleted after that. Raises
+        CheckpointWriteError, and FailedPreconditionError for a variable without a value; the checkpoint before is
+        intact then.
         """
         variables = self.variables(sess.graph)
         step = self._step(sess, global_step)
@@ -102,8 +105,44 @@ class Saver:
         tensors = {name: np.asarray(value) for name, value in values.items()}
         files.save(prefix, {**tensors, **beside}, {"step": step, **meta})
         if write_state:
-            self._keep(prefix, latest_filename)
+            self._keep(prefix, latest_filename, meta_graph_suffix)
+        if write_meta_graph:
+            self._write_meta_graph(sess.graph, prefix, meta_graph_suffix)
         return prefix
+
+    def _write_meta_graph(self, graph, prefix, suffix):
+        """Write the graph beside a checkpoint; one that has no such form is logged, once for each version of it."""
+        version = graph, graph.version, sum(map(len, graph.collections.values()))
+        if self._meta[0] != version:
+            self._meta = version, None
+            module = EXPORTS["meta_graph"]()
+            try:
+                made = module.meta_graph_of(graph, self.variables(graph), self.max_to_keep)
+            except (OpError, LookupError, TypeError, ValueError) as error:
+                logger.warning("No .meta is written beside the checkpoints: %s", error)
+                return
+            left_out = module.not_read_again(made)
+            if left_out:
+                found = ", ".join(left_out[:5]) + (", ..." if len(left_out) > 5 else "")
+                logger.warning(
+                    "%d nodes of the graph cannot be read from .meta: %s. import_meta_graph(skip_unsupported=True) "
+                    "reads the rest.", len(left_out), found,
+                )  # fmt: skip
+            self._meta = version, made.SerializeToString()
+        if self._meta[1] is not None:
+            files.save_beside(prefix, suffix, self._meta[1])
+
+    def export_meta_graph(
+        self, filename=None, collection_list=None, as_text=False, export_scope=None, clear_devices=False,
+        clear_extraneous_savers=False, strip_default_attrs=False, save_debug_info=False,
+    ):  # fmt: skip
+        """The MetaGraphDef of the default graph with this Saver; see `tf.train.export_meta_graph`."""
+        module, graph = EXPORTS["meta_graph"](), get_default_graph()
+        made = module.meta_graph_of(graph, self.variables(graph), self.max_to_keep)
+        return module.export_meta_graph(
+            filename, collection_list=collection_list, as_text=as_text, graph=graph, export_scope=export_scope,
+            clear_devices=clear_devices, graph_def=made.graph_def, saver_def=made.saver_def,
+        )  # fmt: skip
 
     @staticmethod
     def _step(sess, global_step):
@@ -111,7 +150,7 @@ class Saver:
             return None if global_step is None else int(global_step)
         return int(sess.run(global_step))
 
-    def _keep(self, prefix, latest_filename):
+    def _keep(self, prefix, latest_filename, suffix="meta"):
         """Note `prefix` in the state file, then delete what is beyond max_to_keep."""
         self._saved_at[prefix] = time.monotonic()
         self._kept = [p for p in self._kept if p != prefix] + [prefix]
@@ -122,7 +161,7 @@ class Saver:
             if self._saved_at.pop(old, float("-inf")) >= self._keep_next:
                 self._keep_next += self._every_secs  # it stays
             else:
-                files.remove(old)
+                files.remove(old, suffix)
 
     @property
     def last_checkpoints(self):

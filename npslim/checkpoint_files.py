@@ -159,9 +159,21 @@ def all_in(folder):
     return sorted((p for p in prefixes if step_of(p) is not None), key=lambda p: (step_of(p), p))
 
 
-def remove(prefix):
-    """Delete a checkpoint of npslim's, which is too old. TensorFlow's stay; so does one that cannot be deleted."""
-    _remove(path_of(prefix))
+def save_beside(prefix, suffix, data):
+    """Write `<prefix>.<suffix>`, a file that goes with the checkpoint. Raises CheckpointWriteError."""
+    _replace(f"{prefix_of(prefix)}.{suffix}", data)
+
+
+def remove(prefix, suffix="meta"):
+    """Delete a checkpoint of npslim's, which is too old, and `<prefix>.<suffix>` that was saved beside it.
+
+    TensorFlow's stay, with what is beside them; so does one that cannot be deleted.
+    """
+    path, beside = path_of(prefix), f"{prefix_of(prefix)}.{suffix}"
+    ours = os.path.isfile(beside) and os.path.isfile(path)
+    _remove(path)
+    if ours and not exists(prefix):
+        _remove(beside)
 
 
 def _remove(path):

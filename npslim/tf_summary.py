@@ -92,7 +92,11 @@ def _graph_def_of(graph, add_shapes):
     return importlib.import_module("npslim.graph_def.export").graph_def_of(graph, add_shapes)
 
 
-EXPORTS["graph_def"] = _graph_def_of
+def _meta_export():
+    return importlib.import_module("npslim.graph_def.meta_export")
+
+
+EXPORTS["graph_def"], EXPORTS["meta_graph"] = _graph_def_of, _meta_export
 
 
 class FileWriter:

@@ -1,6 +1,6 @@
 """A MetaGraphDef: a graph with its variables, collections and Saver, which TensorFlow writes beside a checkpoint.
 
-before: importer.py   next: ../checkpoint.py
+before: importer.py   next: meta_export.py
 """
 
 import os
@@ -14,7 +14,7 @@ from npslim.graph_def.tensors import make_ndarray
 from npslim.log import logger
 from npslim.variables import Variable
 
-_OF_VARIABLES = {
+OF_VARIABLES = {
     GraphKeys.GLOBAL_VARIABLES,
     GraphKeys.TRAINABLE_VARIABLES,
     GraphKeys.LOCAL_VARIABLES,
@@ -98,7 +98,7 @@ class _Collections:
             logger.debug("the collection %s is not imported", key)
             return
         for value in values:
-            if kind == "bytes_list" and key in _OF_VARIABLES:
+            if kind == "bytes_list" and key in OF_VARIABLES:
                 value = self._variable(VariableDef.FromString(value))
             elif kind == "node_list":
                 value = self._element(value)
@@ -119,8 +119,7 @@ class _Collections:
             ref, initializer, snapshot = (self._element(name) for name in names)
             if ref is None or initializer is None:
                 return None
-            trainable = definition.trainable or "trainable" not in dict(definition.ListFields())
-            self.variables[key] = Variable.of_nodes(ref, initializer, snapshot, trainable)
+            self.variables[key] = Variable.of_nodes(ref, initializer, snapshot, definition.trainable)
         return self.variables[key]
 
     def variable_of(self, key):

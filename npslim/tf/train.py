@@ -25,6 +25,7 @@ from npslim.evaluation import checkpoints_iterator
 from npslim.graph_def.export import write_graph
 from npslim.graph_def.messages import SaverDef
 from npslim.graph_def.meta import import_meta_graph
+from npslim.graph_def.meta_export import export_meta_graph
 from npslim.hooks import (
     CheckpointSaverHook,
     CheckpointSaverListener,
