@@ -1,13 +1,17 @@
 """Run the golden catalogue in the frameworks that are installed, and write docs/frameworks.md.
 
-    python tools/frameworks_table.py torch jax onnxruntime tensorflow
+    python tools/frameworks_table.py torch jax onnxruntime tensorflow=PATH/OF/ANOTHER/python
 
+A framework that does not go with the others is run by the Python that is named, which has it, NumPy and npslim.
 What the page says about a case that differs stands in NOTES; a difference without a note fails.
 """
 
 import importlib.metadata
+import pickle
 import platform
+import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +23,7 @@ TARGET = Path(__file__).resolve().parent.parent / "docs" / "frameworks.md"
 TITLES = {
     "npslim": "npslim", "torch": "PyTorch", "jax": "JAX", "onnxruntime": "ONNX Runtime", "tensorflow": "TensorFlow"
 }  # fmt: skip
+PACKAGES = {"tensorflow": ("tensorflow", "tf_slim")}  # where not the name alone
 NOTES = {
     "log_softmax-5": "logits 60 apart: 8.8e-27 is lost when 1 is added to it",
     "sigmoid-2": "x = -30",
@@ -33,6 +38,8 @@ NOTES = {
     "hsv_to_rgb-0": "no gradient is defined, and zeros are given",
     "softmax_cross_entropy_with_logits-1": "the labels do not sum to 1, which the gradient takes for granted",
     "softmax_cross_entropy_with_logits-5": "the labels do not sum to 1, which the gradient takes for granted",
+    "layers.batch_norm-2": "given moments have no gradients",
+    "layers.scale_gradient-0": "TF-Slim 1.1 calls a decorator in a way that TensorFlow 2 refuses",
     "fused_batch_norm-0": "cotangents of the mean and the variance are dropped",
     "fused_batch_norm-2": "cotangents of the mean and the variance are dropped",
     "fused_batch_norm-5": "no gradients by a given mean and variance",
@@ -48,13 +55,16 @@ on a CPU. This page is made by `tools/frameworks_table.py`, which ran
 on {machine}.
 
 An answer is right within 4 * eps * the sum of the |terms| of each element (see [golden cases](golden.md)). A case that
-a framework has no function for is not counted. ONNX Runtime has no gradients.
+a framework has no function for is not counted. ONNX Runtime has no gradients. Layers (`layers.`), losses (`losses.`)
+and optimizers (`optimizers.`) are run in TensorFlow through TF-Slim and its own losses and optimizers, in PyTorch as
+far as one call of it computes the same formula.
 """
 
 
-def version(name):
-    """A framework's version."""
-    return importlib.metadata.version(name)
+def versions(name):
+    """A framework and its version, and those of what its adapter uses beside it."""
+    titles = {**TITLES, "tf_slim": "TF-Slim"}
+    return " with ".join(f"{titles[p]} {importlib.metadata.version(p)}" for p in PACKAGES.get(name, (name,)))
 
 
 def worst(result, part):
@@ -62,19 +72,25 @@ def worst(result, part):
     return max((d.worst for d in result.differences if d.key.startswith(part)), default=None)
 
 
-def run(names):
-    """{name: [Result]} of the frameworks and of npslim itself."""
+def run(name):
+    """([Result] of a framework, its version)."""
     cases, _ = make_cases()
-    found = {}
-    for name in ("npslim", *names):
-        found[name] = [r for r in run_adapter(name, cases) if r.outcome != "skipped"]
-        print(name, sum(r.outcome == "passed" for r in found[name]), "of", len(found[name]), flush=True)
-    return found
+    results = [r for r in run_adapter(name, cases) if r.outcome != "skipped"]
+    print(name, sum(r.outcome == "passed" for r in results), "of", len(results), flush=True)
+    return results, "" if name == "npslim" else versions(name)
+
+
+def run_by(python, name):
+    """The same, by another Python."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "results"
+        subprocess.run([python, __file__, "--save", path, name], check=True)
+        return pickle.loads(path.read_bytes())
 
 
 def summary(found):
     """A row for each framework."""
-    yield "| framework | ops | cases | right | with gradients | largest error of what is right, in bounds | in ulp |"
+    yield "| framework | functions | cases | right | with gradients | largest error where right, in bounds | in ulp |"
     yield "|---|---|---|---|---|---|---|"
     for name, results in found.items():
         passed = [r for r in results if r.outcome == "passed"]
@@ -105,7 +121,7 @@ def failures(found):
 
 def by_op(found):
     """A row for each op: the largest error in units of the bound, over outputs and gradients."""
-    yield "| op | " + " | ".join(TITLES[name] for name in found) + " |"
+    yield "| function | " + " | ".join(TITLES[name] for name in found) + " |"
     yield "|---" * (len(found) + 1) + "|"
     others = [name for name in found if name != "npslim"]
     errors = {}
@@ -127,14 +143,19 @@ def _cell(errors):
 
 
 def main(names):
-    """Write the page."""
-    found = run(names)
-    versions = ", ".join(f"{TITLES[name]} {version(name)}" for name in names)
+    """Write the page; after `--save`, the results of one framework to a file."""
+    if names[0] == "--save":
+        Path(names[1]).write_bytes(pickle.dumps(run(names[2])))
+        return
+    pairs = [name.partition("=") for name in ("npslim", *names)]
+    answers = {name: run_by(python, name) if python else run(name) for name, _, python in pairs}
+    found = {name: results for name, (results, _) in answers.items()}
+    ran = ", ".join(version for _, version in answers.values() if version)
     machine = f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
     parts = [
-        INTRODUCTION.format(versions=versions, machine=machine), "\n".join(summary(found)),
+        INTRODUCTION.format(versions=ran, machine=machine), "\n".join(summary(found)),
         "## Cases that differ", "\n".join(failures(found)),
-        "## By op: the largest error in units of the bound", "\n".join(by_op(found)),
+        "## By function: the largest error in units of the bound", "\n".join(by_op(found)),
     ]  # fmt: skip
     TARGET.write_text("\n\n".join(part.strip() for part in parts) + "\n", encoding="utf-8")
 

@@ -9,6 +9,7 @@ from npslim.testing import adapters, golden_cases
 from npslim.testing.runner import counted
 
 FRAMEWORKS = [name for name in adapters.NAMES if name != "npslim"]
+BUILT = [golden_cases(name)[0] for name in ("layers.conv2d", "losses.mean_squared_error", "optimizers.Momentum")]
 SOME = [*golden_cases("conv2d"), *golden_cases("reduce_sum"), *golden_cases("tanh"), *golden_cases("matmul")[:9]]
 
 
@@ -25,6 +26,11 @@ def test_a_framework(name):
         return
     counts = counted(adapters.run_adapter(name, SOME))
     assert counts["failed"] == 0 and counts["passed"] > len(SOME) / 2
+    outcomes = {r.outcome for r in adapters.run_adapter(name, BUILT)}
+    if name == "torch" or (name == "tensorflow" and importlib.util.find_spec("tf_slim")):
+        assert outcomes == {"passed"}
+    else:
+        assert "failed" not in outcomes
 
 
 def test_other_names_are_refused():

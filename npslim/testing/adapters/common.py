@@ -63,7 +63,7 @@ def window_of(case_inputs, attrs, name):
 def found(case, table):
     """The function of a case's op. Raises Unmapped."""
     if case.kind != "op" or case.name not in table:
-        raise Unmapped("no entry" if case.kind == "op" else "layers, losses and optimizers have no entries")
+        raise Unmapped("no entry" if case.kind == "op" else "this adapter runs ops alone")
     return functools.partial(table[case.name], attributes(case))
 
 

@@ -1,10 +1,14 @@
-"""TensorFlow 2: values, and gradients by its GradientTape; npslim's ops carry its names."""
+"""TensorFlow 2: values, and gradients by its GradientTape; npslim's ops carry its names.
+
+Layers, losses and optimizers are `on_tf_slim`'s.
+"""
 
 import functools
 from typing import Any
 
 import numpy as np
 
+from npslim.testing.adapters import on_tf_slim
 from npslim.testing.adapters.common import Unmapped, answers_of, axes_of, found, imported
 
 
@@ -16,6 +20,8 @@ def setup():
 def answer(case):
     """The case in TensorFlow."""
     tf = setup()
+    if case.kind != "op":
+        return on_tf_slim.answer(case)
     function = found(case, _table())
     with tf.GradientTape() as tape:
         inputs = {n: tf.constant(a) for n, a in case.inputs.items()}

@@ -1,10 +1,11 @@
-"""PyTorch: values, and gradients by its autograd."""
+"""PyTorch: values, and gradients by its autograd. Layers, losses and optimizers are `on_torch_layers`'s."""
 
 import functools
 from typing import Any
 
 import numpy as np
 
+from npslim.testing.adapters import on_torch_layers
 from npslim.testing.adapters.common import Unmapped, answers_of, axes_of, found, imported, window_of
 
 
@@ -16,7 +17,9 @@ def setup():
 def answer(case):
     """The case in PyTorch."""
     torch = setup()
-    function = found(case, _table())
+    if case.kind == "optimizer":
+        return on_torch_layers.stepped(case)
+    function = found(case, _table()) if case.kind == "op" else on_torch_layers.function_of(case)
     inputs = {n: torch.from_numpy(np.array(a)) for n, a in case.inputs.items()}
     for name in case.gradients:
         inputs[name].requires_grad_()
