@@ -43,6 +43,7 @@ def measure(name, training):
     logits, _ = net(images)
     fetches = logits
     if training:
+        logits = slim.reshape(logits, [1, 1000])  # those of resnets have two dimensions more
         slim.losses.sparse_softmax_cross_entropy(logits, slim.constant([1]))
         loss = slim.losses.get_total_loss()
         fetches = slim.learning.create_train_op(loss, slim.MomentumOptimizer(1e-4, 0.9))
