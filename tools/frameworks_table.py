@@ -63,8 +63,9 @@ far as one call of it computes the same formula.
 
 def versions(name):
     """A framework and its version, and those of what its adapter uses beside it."""
-    titles = {**TITLES, "tf_slim": "TF-Slim"}
-    return " with ".join(f"{titles[p]} {importlib.metadata.version(p)}" for p in PACKAGES.get(name, (name,)))
+    titles, names = {**TITLES, "tf_slim": "TF-Slim"}, importlib.metadata.packages_distributions()
+    found = {p: importlib.metadata.version(names[p][0]) for p in PACKAGES.get(name, (name,))}
+    return " with ".join(f"{titles[p]} {version}" for p, version in found.items())
 
 
 def worst(result, part):
