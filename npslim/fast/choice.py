@@ -15,19 +15,24 @@ from pathlib import Path
 DEFAULTS = {
     # Winograd's F(2x2, 3x3) wins from so many channels on: the smaller of in and out, and their product
     "winograd": {"forward": [64, 8192], "filter": [64, 4096]},
-    # bytes of a tile's input and output together, where windows are read as they lie
+    # windows are read where they lie in outputs of at least so many columns; they are copied in others
+    "windows": 32,
+    # bytes of a tile: of its input and output together, or of its copied windows
     "tile": 1 << 21,
 }
 
+FEW = 8  # channels; below, a row of a window is too short to be copied quickly
 
-def algorithm(kernel, strides, c, o, by_filter=False):
-    """What is quickest for a convolution of `c` channels to `o`."""
+
+def algorithm(kernel, strides, c, o, width, by_filter=False):
+    """What is quickest for a convolution of `c` channels to `o`, in an output of `width` columns."""
     if kernel == (1, 1) and strides == (1, 1):
         return "product"
     least, product = figures()["winograd"]["filter" if by_filter else "forward"]
     if kernel == (3, 3) and strides == (1, 1) and min(c, o) >= least and c * o >= product:
         return "winograd"
-    return "windows"
+    narrow = width < figures()["windows"] or kernel[1] > 3
+    return "columns" if narrow and c >= FEW or strides != (1, 1) else "windows"
 
 
 @functools.cache

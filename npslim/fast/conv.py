@@ -124,7 +124,7 @@ def correlate_filter(x, g, w, slide):
     w.transpose(1, 0, 2, 3)[...] = totals[0].reshape(kw, kh, c, o)
 
 
-def correlate_input(g, w, x, slide, correlate=correlate):
+def correlate_input(g, w, x, slide, correlate):
     """The gradient of `correlate` by its input, into `x`, for the cotangent `g` of y; `w` `[kh, kw, ..]` fits g."""
     (sh, sw), (top, left) = slide.strides, slide.first
     for a in range(sh):

@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from npslim.fast import batch_norm, depthwise, pool, winograd, winograd4
+from npslim.fast import batch_norm, columns, depthwise, pool, winograd, winograd4
+from npslim.fast import conv as windows
 from npslim.fast.blas import large_product
 from npslim.fast.choice import algorithm
-from npslim.fast.conv import Slide, correlate, correlate_filter, correlate_input
+from npslim.fast.conv import Slide, correlate_input
 from npslim.fast.loops import by_blocks, where_positive
 from npslim.ops.windows import per_dimension, sliding
 from npslim.spec import is_full
@@ -99,17 +100,18 @@ class _Convolution:
     def __init__(self, shape, w, attrs, by_filter=False):
         given = sliding(w[:2], attrs["strides"], attrs["padding"], attrs.get("data_format"), attrs.get("dilations", 1))
         n, sizes, c = given.split(shape)
-        pads = given.pads(sizes)
+        pads, out = given.pads(sizes), given.output_sizes(sizes)
         self.given, self.dilated = given, given.dilations != (1, 1)
         self.slide = Slide(given.kernel, given.strides, tuple(before for before, _ in pads))
-        self.output = given.join(n, given.output_sizes(sizes), w[3])
-        self.algorithm = algorithm(given.kernel, given.strides, c, w[3], by_filter)
+        self.output = given.join(n, out, w[3])
+        self.algorithm = algorithm(given.kernel, given.strides, c, w[3], out[1], by_filter)
         self.winograd = winograd4 if attrs.get("rough") else winograd
         inside = not any(map(any, pads)) and not given.channels_first
         if inside and given.kernel == tuple(sizes):
             self.algorithm = "dense"
         elif self.algorithm == "product" and not inside:
-            self.algorithm = "windows"
+            self.algorithm = "columns"
+        self.direct = windows if self.algorithm == "windows" else columns
 
     def last(self, x):
         return self.given.channels_last(x)
@@ -139,7 +141,7 @@ def conv2d(arena, x, w, **attrs):
     elif conv.algorithm == "winograd":
         conv.winograd.correlate(x, w, out, conv.slide.first)
     else:
-        correlate(x, w, out, conv.slide)
+        conv.direct.correlate(x, w, out, conv.slide)
     return y
 
 
@@ -158,7 +160,7 @@ def conv2d_backprop_input(arena, like, w, g, **attrs):
         top, left = conv.slide.first
         conv.winograd.correlate(g, w, out, (2 - top, 2 - left), turned=True)
     else:
-        correlate_input(g, w.transpose(0, 1, 3, 2), out, conv.slide)
+        correlate_input(g, w.transpose(0, 1, 3, 2), out, conv.slide, conv.direct.correlate)
     return x
 
 
@@ -176,7 +178,7 @@ def conv2d_backprop_filter(arena, x, like, g, **attrs):
     elif conv.algorithm == "winograd":
         conv.winograd.correlate_filter(x, g, w, conv.slide.first)
     else:
-        correlate_filter(x, g, w, conv.slide)
+        conv.direct.correlate_filter(x, g, w, conv.slide)
     return w
 
 

@@ -5,12 +5,13 @@ import time
 import numpy as np
 
 from npslim.backend import one_blas_thread
-from npslim.fast import conv, winograd
+from npslim.fast import columns, conv, winograd
 from npslim.fast.conv import Slide
 
 SAME = Slide((3, 3), (1, 1), (1, 1))
 SHAPES = [(64, 32), (64, 56), (128, 28), (256, 14), (512, 14)]  # (channels, rows and columns)
 QUICK = [(32, 12), (64, 14), (128, 7)]
+WIDTHS, CHANNELS = [14, 20, 28, 40, 56], 64
 TILES = [1 << bits for bits in range(18, 23)]
 NEVER = 1 << 20  # channels
 
@@ -23,6 +24,7 @@ def measure(quick=False, tell=lambda line: None):
         tile = min(seconds, key=seconds.__getitem__)
         before, conv.TILE = conv.TILE, tile
         try:
+            width = least(_by_width(times, tell))
             wins = {name: [] for name in WORK}
             for c, size in shapes:
                 for name, (by_windows, by_winograd) in WORK.items():
@@ -32,17 +34,37 @@ def measure(quick=False, tell=lambda line: None):
                     wins[name].append((c, quick_one < slow))
         finally:
             conv.TILE = before
-    return {"tile": tile, "winograd": {name: threshold(found) for name, found in wins.items()}}
+    return {"tile": tile, "windows": width, "winograd": {name: threshold(found) for name, found in wins.items()}}
 
 
 def threshold(found):
     """[channels, product] from which on Winograd won, from [(channels, whether it won)]; NEVER if it did not."""
-    least = NEVER
-    for c, won in sorted(found, reverse=True):
+    return [least(found), least(found) ** 2]
+
+
+def least(found):
+    """The number from which on there was a win, from [(number, whether it was one)]; NEVER if there was none."""
+    number = NEVER
+    for one, won in sorted(found, reverse=True):
         if not won:
             break
-        least = c
-    return [least, least * least]
+        number = one
+    return number
+
+
+def _by_width(times, tell):
+    """[(columns, whether windows that are read where they lie won over copied ones)]."""
+    found = []
+    for size in WIDTHS:
+        arrays = _arrays(CHANNELS, size)
+        copied, read = (_fastest(work, arrays, times) for work in (_by_columns, WORK["forward"][0]))
+        tell(f"3x3, {CHANNELS} channels, {size} x {size}: windows {read:.2f} ms, copied {copied:.2f}")
+        found.append((size, read < copied))
+    return found
+
+
+def _by_columns(x, w, y, g):
+    columns.correlate(x, w, y, SAME)
 
 
 def _arrays(c, size):

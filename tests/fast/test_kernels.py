@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 import npslim as slim
-from npslim.fast import batch_norm, conv, depthwise, kernels, pool, winograd, winograd4
+from npslim.fast import batch_norm, columns, conv, depthwise, kernels, pool, winograd, winograd4
 from npslim.fast.arena import Arena
 from npslim.fast.kernels import FAST
 from npslim.ops.conv import (
@@ -33,6 +33,8 @@ def tiles(request, monkeypatch):
     if request.param == "small tiles":
         monkeypatch.setattr(conv, "PLACES", 2)
         monkeypatch.setattr(conv, "TILE", 256)
+        monkeypatch.setattr(columns, "PLACES", 2)
+        monkeypatch.setattr(columns, "figures", lambda: {"tile": 256})
         monkeypatch.setattr(winograd, "PIECES", 3)
         monkeypatch.setattr(winograd4, "PIECES", 2)
         monkeypatch.setattr(pool, "BLOCK", 8)
@@ -97,8 +99,9 @@ def convolutions(draw):
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(convolutions())
-def test_drawn_convolutions(tiles, drawn):
+@given(convolutions(), st.sampled_from(["windows", "columns"]))
+def test_drawn_convolutions(tiles, monkeypatch, drawn, algorithm):
+    monkeypatch.setattr(kernels, "algorithm", lambda *_: algorithm)
     x, w, g, attrs = drawn
     check_sums(conv2d, (x, w), attrs)
     check_sums(conv2d_backprop_input, (x, w, g), attrs)
