@@ -69,6 +69,31 @@ def product(a, b, out, add=0.0, times=1.0):
     )  # fmt: skip
 
 
+@functools.cache
+def _axpy(char):
+    """The same for y += a x."""
+    real, name = {"f": (ctypes.c_float, "saxpy"), "d": (ctypes.c_double, "daxpy")}[char]
+    function, wide = blas_functions(f"cblas_{name}")
+    if function is None:
+        return None
+    size, pointer = ctypes.c_int64 if wide else ctypes.c_int32, ctypes.c_void_p
+    function.argtypes = [size, real, pointer, size, pointer, size]
+    function.restype = None
+    return function
+
+
+def add_times(x, times, out):
+    """`out + times * x` into `out`: arrays of one dtype, float32 or float64, element beside element.
+
+    One pass where NumPy needs two and a temporary array.
+    """
+    axpy = _axpy(out.dtype.char)
+    if axpy is None:
+        out += x * out.dtype.type(times)
+    else:
+        axpy(out.size, float(times), x.ctypes.data, 1, out.ctypes.data, 1)
+
+
 def _layout(a):
     """(how BLAS shall read `a`, elements from row to row)."""
     rows, columns = a.shape

@@ -6,6 +6,7 @@ that others may hold (feeds, constants, variables' values) are never written to.
 before: plan.py   next: session.py
 """
 
+import itertools
 import math
 from dataclasses import dataclass, field
 from typing import Any
@@ -308,6 +309,7 @@ def block_updates(draft):
     """
     last = True
     steps = draft.plan.steps
+    _small_ones_last(steps)
     for step in reversed(steps):
         if step.node.op.name in UPDATES:
             block_update, cells = UPDATES[step.node.op.name]
@@ -321,6 +323,18 @@ def block_updates(draft):
     if found:
         reserve = reserving(any(steps[i].rewritten for i in found))
         steps.insert(found[0], Step(steps[found[0]].node, reserve, (), (), (), rewritten=True))
+
+
+def _small_ones_last(steps):
+    """Of updates that follow each other, the small ones come last: then their code is in cache from one to the next."""
+
+    def is_update(step):
+        return step.node.op.name in UPDATES
+
+    def is_small(step):
+        return is_update(step) and _is_small(step.node.outputs[0].spec)
+
+    steps[:] = [step for _, some in itertools.groupby(steps, is_update) for step in sorted(some, key=is_small)]
 
 
 def _with_attributes(kernel, attrs):

@@ -6,18 +6,17 @@ update makes a new array, and what was read stays what it was.
 """
 
 import sys
-from contextlib import ExitStack
 
 import numpy as np
 
 from npslim.fast.arena import scratch
-from npslim.fast.blas import product
+from npslim.fast.blas import add_times, product
 from npslim.fast.tiles import stretches
 from npslim.fast.workers import each
 
 BLOCK = 1 << 15  # elements: 128 KB of float32
-SMALL = 1 << 10  # elements: below, the plain kernel is as quick
-PRODUCT, THIN = (1 << 19, 1 << 18), 32  # elements of a gradient's part, and of one of fewer terms than THIN
+SMALL = 3 << 10  # elements: below, the plain kernel is quicker, and its temporary arrays take little
+PRODUCT = 1 << 19  # elements of a gradient's part: for each, BLAS lays out the cotangents anew
 
 
 def writable(cell):
@@ -32,6 +31,21 @@ def new(cell):
     return np.empty_like(cell.value)
 
 
+class locked:
+    """A context in which this thread has the locks of some cells."""
+
+    def __init__(self, cells):
+        self.cells = cells
+
+    def __enter__(self):
+        for cell in self.cells:
+            cell.lock.acquire()
+
+    def __exit__(self, *_):
+        for cell in self.cells:
+            cell.lock.release()
+
+
 def reserving(products):
     """What takes the working memory of updates in place, so that none of them fails when another one is done.
 
@@ -39,7 +53,7 @@ def reserving(products):
     """
 
     def reserve():
-        for number, count in ((0, BLOCK), (1, BLOCK), (2, PRODUCT[0] if products else 1)):
+        for number, count in ((0, BLOCK), (1, BLOCK), (2, PRODUCT if products else 1)):
             scratch(number, count, np.dtype(np.float32))
 
     reserve.label = "reserves memory"
@@ -57,9 +71,7 @@ def blocked(block_update, kernel, cells, writable=writable):
         states, numbers, grad = inputs[:cells], inputs[cells:-1], inputs[-1]
         if np.size(grad) < SMALL:
             return kernel(*inputs, **attrs)
-        with ExitStack() as locks:
-            for cell in states:
-                locks.enter_context(cell.lock)
+        with locked(states):
             if not all(_alike(cell.initialized(), grad) for cell in states) or any(np.ndim(x) for x in numbers):
                 return kernel(*inputs, **attrs)
             outs = [writable(cell) for cell in states]
@@ -81,9 +93,7 @@ def joined(block_update, kernel, cells, writable=writable):
     def update(*inputs, **attrs):
         states, numbers, (x, g) = inputs[:cells], inputs[cells:-2], inputs[-2:]
         x, g = x.reshape(len(x), -1), g.reshape(len(g), -1)
-        with ExitStack() as locks:
-            for cell in states:
-                locks.enter_context(cell.lock)
+        with locked(states):
             value = states[0].initialized()
             if not all(_alike(cell.initialized(), value) for cell in states) or not _fit(value, x, g):
                 return kernel(*states, *numbers, (x.T @ g).reshape(value.shape), **attrs)
@@ -107,7 +117,7 @@ def _by_rows(block_update, outs, values, numbers, x, g, attrs):
     outs, values = [a.reshape(-1, width) for a in outs], [a.reshape(-1, width) for a in values]
     g = np.ascontiguousarray(g)
     update = JOINED.get(block_update, _with_gradient(block_update))
-    step = max(1, PRODUCT[len(x) < THIN] // width)
+    step = max(1, PRODUCT // width)
     parts = [slice(start, start + step) for start in range(0, len(outs[0]), step)]
     each(
         lambda part: update([a[part] for a in outs], [a[part] for a in values], *numbers, x[:, part].T, g, **attrs),
@@ -123,30 +133,34 @@ def _with_gradient(block_update):
         grad = scratch(2, outs[0].size, outs[0].dtype)
         product(x, g, grad.reshape(outs[0].shape))
         outs, values = [a.reshape(-1) for a in outs], [a.reshape(-1) for a in values]
-        block_update(outs, values, *numbers, grad, **attrs)
+        for start in range(0, grad.size, BLOCK):
+            part = slice(start, start + BLOCK)
+            block_update([a[part] for a in outs], [a[part] for a in values], *numbers, grad[part], **attrs)
 
     return update
 
 
 def _descent_by_product(outs, values, alpha, x, g):
     """var -= alpha * x g, all of it by BLAS."""
-    if outs[0].ctypes.data != values[0].ctypes.data:
-        outs[0][...] = values[0]
+    _copy(values, outs)
     product(x, g, outs[0], add=1, times=-float(alpha))
 
 
 def _momentum_by_product(outs, values, lr, factor, x, g, *, use_nesterov=False):
-    """accum = momentum * accum + x g by BLAS, then the step."""
+    """accum = momentum * accum + x g, then var -= lr * accum, both by BLAS."""
     if use_nesterov:
         return _with_gradient(momentum)(outs, values, lr, factor, x, g, use_nesterov=True)
+    _copy(values, outs)
     var, accum = outs
-    if accum.ctypes.data != values[1].ctypes.data:
-        accum[...] = values[1]
     product(x, g, accum, add=float(factor))
-    var, accum, value = var.reshape(-1), accum.reshape(-1), values[0].reshape(-1)
-    for start in range(0, var.size, BLOCK):
-        part = slice(start, start + BLOCK)
-        gradient_descent([var[part]], [value[part]], lr, accum[part])
+    add_times(accum, -float(lr), var)
+
+
+def _copy(values, outs):
+    """Begin with the present values where the next ones get arrays of their own."""
+    for value, out in zip(values, outs, strict=True):
+        if out.ctypes.data != value.ctypes.data:
+            out[...] = value
 
 
 def _alike(value, grad):
@@ -164,6 +178,8 @@ def _alike(value, grad):
 
 def _by_blocks(block_update, outs, values, numbers, grad, attrs):
     outs, values, grad = [x.reshape(-1) for x in outs], [x.reshape(-1) for x in values], grad.reshape(-1)
+    if grad.size <= BLOCK:
+        return block_update(outs, values, *numbers, grad, **attrs)
 
     def some(stretch):
         for start in range(stretch.start, stretch.stop, BLOCK):

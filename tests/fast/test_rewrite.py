@@ -116,7 +116,7 @@ def test_training_with_fast_kernels_comes_near(net, batch):
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_gradients_that_are_not_formed_update_as_those_that_are(optimizer, batch, monkeypatch):
     """In the mlp, where nobody else reads them; a block of the product is a few rows here."""
-    monkeypatch.setattr(update, "PRODUCT", (3000, 3000))
+    monkeypatch.setattr(update, "PRODUCT", 3000)
     train_op, feeds = training("mlp", optimizer, batch)
     assert "joined with its gradient" in slim.Session().explain(train_op, feeds)
     plain_losses, plain = steps("plain", train_op, feeds, times=3)
@@ -324,7 +324,7 @@ def test_a_run_that_finds_no_memory_changes_nothing(net, optimizer, monkeypatch)
             monkeypatch.setattr(arena, "np", np)
         for name, value in session.run(variables).items():
             np.testing.assert_array_equal(value, before[name], err_msg=f"{name} after allocation {at}")
-    assert failed > 7
+    assert failed > 6
     session.run(train_op, feeds)
     for name, value in session.run(variables).items():
         np.testing.assert_array_equal(value, expected[1][name], err_msg=name)

@@ -1,0 +1,42 @@
+"""Products and sums that are added to what is there, with BLAS and without, beside sums in double precision."""
+
+import numpy as np
+import pytest
+
+from npslim.fast import blas
+
+
+@pytest.fixture(params=["with BLAS", "without"])
+def functions(request, monkeypatch):
+    if request.param == "without":
+        monkeypatch.setattr(blas, "_gemm", lambda char: None)
+        monkeypatch.setattr(blas, "_axpy", lambda char: None)
+
+
+@pytest.mark.parametrize("dtype", "fd")
+@pytest.mark.parametrize("add, times", [(0, 1), (1, 1), (0.9, -0.5)])
+@pytest.mark.parametrize("m, k, n", [(5, 7, 3), (1, 4, 6), (6, 1, 4), (4, 3, 1), (3, 0, 2), (0, 3, 2)])
+def test_products_are_added_to_rows_of_what_is_there(m, k, n, add, times, dtype, functions):
+    rng = np.random.default_rng(1)
+    whole = rng.normal(size=(m, n + 2)).astype(dtype)
+    if not add:
+        whole[:, 1:-1] = np.nan
+    a, b = rng.normal(size=(k, m)).astype(dtype).T, rng.normal(size=(k, n)).astype(dtype)
+    before, out = whole.copy(), whole[:, 1:-1]
+    there = add * before[:, 1:-1].astype("d") if add else np.zeros((m, n))
+    blas.product(a, b, out, add=add, times=times)
+    expected = there + times * np.einsum("ik,kj->ij", a, b, dtype="d")
+    terms = np.abs(there) + abs(times) * np.einsum("ik,kj->ij", np.abs(a), np.abs(b), dtype="d")
+    assert (np.abs(out - expected) <= 4 * np.finfo(dtype).eps * terms).all()
+    np.testing.assert_array_equal(whole[:, [0, -1]], before[:, [0, -1]])
+
+
+@pytest.mark.parametrize("dtype", "fd")
+@pytest.mark.parametrize("shape", [(0,), (1,), (67, 129)])
+def test_multiples_are_added(shape, dtype, functions):
+    rng = np.random.default_rng(2)
+    x, y = (rng.normal(size=shape).astype(dtype) for _ in range(2))
+    expected = y.astype("d") - 0.3 * x.astype("d")
+    terms = np.abs(y) + 0.3 * np.abs(x)
+    blas.add_times(x, -0.3, y)
+    assert y.dtype == dtype and (np.abs(y - expected) <= 2 * np.finfo(dtype).eps * terms).all()
