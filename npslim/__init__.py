@@ -4,35 +4,10 @@
 there is no TensorFlow beside it, the words that every program needs to define and run a graph.
 """
 
-from npslim import (
-    data,
-    doctor,
-    evaluation,
-    image,
-    layers,
-    learning,
-    losses,
-    metrics,
-    model_analyzer,
-    nets,
-    preprocessing,
-    queues,
-    rnn_cell,
-    show,
-    summaries,
-    training,
-)
+import typing as _typing
+
+from npslim import layers
 from npslim.autograd import check_gradients, gradients
-from npslim.checkpoint import Saver, assign_from_checkpoint, assign_from_checkpoint_fn, latest_checkpoint
-from npslim.data import (
-    data_decoder,
-    data_provider,
-    dataset,
-    dataset_data_provider,
-    parallel_reader,
-    prefetch_queue,
-    tfexample_decoder,
-)
 from npslim.dtypes import (
     as_dtype,
     complex64,
@@ -51,7 +26,7 @@ from npslim.dtypes import (
     uint64,
 )
 from npslim.dtypes import bool_ as bool
-from npslim.functional import foldl, foldr, map_fn, scan
+from npslim.graph import EXPORTS as _EXPORTS
 from npslim.graph import (
     Graph,
     GraphKeys,
@@ -85,12 +60,10 @@ from npslim.initializers import (
     xavier_initializer_conv2d,
     zeros_initializer,
 )
+from npslim.later import names_later as _names_later
 from npslim.layers import (
     GDN,
-    OPTIMIZER_CLS_NAMES,
-    OPTIMIZER_SUMMARIES,
     RevBlock,
-    adaptive_clipping_fn,
     apply_regularization,
     avg_pool2d,
     avg_pool3d,
@@ -131,7 +104,6 @@ from npslim.layers import (
     max_pool3d,
     maxout,
     one_hot_encoding,
-    optimize_loss,
     poincare_normalize,
     pool,
     recompute_grad,
@@ -146,18 +118,9 @@ from npslim.layers import (
     spatial_softmax,
     stack,
     sum_regularizer,
-    summarize_activation,
-    summarize_activations,
-    summarize_biases,
-    summarize_collection,
-    summarize_tensor,
-    summarize_tensors,
-    summarize_variables,
-    summarize_weights,
     unit_norm,
     utils,
 )
-from npslim.model_analyzer import summary
 from npslim.moving_averages import ExponentialMovingAverage
 from npslim.op import REGISTRY, constant_value, convert_to_tensor, op
 from npslim.ops.activation import elu, leaky_relu, relu, relu6, selu, sigmoid, softplus, softsign
@@ -216,12 +179,9 @@ from npslim.ops.logic import (
     not_equal,
     where,
 )
-from npslim.ops.norm import clip_by_average_norm, clip_by_global_norm, clip_by_norm, global_norm
 from npslim.ops.normalize import l2_normalize, local_response_normalization, moments
 from npslim.ops.padding import pad
-from npslim.ops.quotients import mod
 from npslim.ops.random import multinomial, random_normal, random_shuffle, random_uniform, truncated_normal
-from npslim.ops.ranking import in_top_k, top_k
 from npslim.ops.reduce import (
     argmax,
     argmin,
@@ -267,7 +227,6 @@ from npslim.ops.softmax import (
     softmax_cross_entropy_with_logits,
     sparse_softmax_cross_entropy_with_logits,
 )
-from npslim.ops.special import erf
 from npslim.ops.state import (
     assign,
     assign_add,
@@ -282,33 +241,7 @@ from npslim.ops.state import (
 )
 from npslim.ops.state import tuple_ as tuple
 from npslim.ops.trigonometry import cos, cosh, sin, sinh, tan, tanh
-from npslim.optimizers import (
-    AdadeltaOptimizer,
-    AdagradDAOptimizer,
-    AdagradOptimizer,
-    AdamOptimizer,
-    FtrlOptimizer,
-    GradientDescentOptimizer,
-    MomentumOptimizer,
-    MovingAverageOptimizer,
-    Optimizer,
-    ProximalAdagradOptimizer,
-    ProximalGradientDescentOptimizer,
-    RMSPropOptimizer,
-)
 from npslim.profiler import profile
-from npslim.rnn import bidirectional_dynamic_rnn, dynamic_rnn, static_bidirectional_rnn, static_rnn
-from npslim.schedules import (
-    cosine_decay,
-    cosine_decay_restarts,
-    exponential_decay,
-    inverse_time_decay,
-    linear_cosine_decay,
-    natural_exp_decay,
-    noisy_linear_cosine_decay,
-    piecewise_constant,
-    polynomial_decay,
-)
 from npslim.scopes import (
     AUTO_REUSE,
     VariableScope,
@@ -323,6 +256,7 @@ from npslim.scopes import (
     variable_scope,
 )
 from npslim.session import InteractiveSession, Session
+from npslim.shown import VIEWS as _VIEWS
 from npslim.spec import Dimension, TensorShape
 from npslim.variables import (
     Variable,
@@ -359,6 +293,120 @@ from npslim.variables import (
     variable,
     variables_initializer,
 )
+
+# What a program asks for later is imported then: {module: names}; without names, the module itself.
+_MODULES = (
+    "data data.data_decoder data.data_provider data.dataset data.dataset_data_provider data.parallel_reader "
+    "data.prefetch_queue data.tfexample_decoder doctor evaluation image learning losses metrics nets "
+    "preprocessing queues rnn_cell show summaries training"
+).split()
+_LATER = {
+    **{f"npslim.{module}": "" for module in _MODULES},
+    "npslim.checkpoint": "Saver assign_from_checkpoint assign_from_checkpoint_fn latest_checkpoint",
+    "npslim.functional": "foldl foldr map_fn scan",
+    "npslim.layers.optimize": "OPTIMIZER_CLS_NAMES OPTIMIZER_SUMMARIES adaptive_clipping_fn optimize_loss",
+    "npslim.layers.summaries": (
+        "summarize_activation summarize_activations summarize_biases summarize_collection "
+        "summarize_tensor summarize_tensors summarize_variables summarize_weights"
+    ),
+    "npslim.model_analyzer": "summary",
+    "npslim.ops.norm": "clip_by_average_norm clip_by_global_norm clip_by_norm global_norm",
+    "npslim.ops.quotients": "mod",
+    "npslim.ops.ranking": "in_top_k top_k",
+    "npslim.ops.special": "erf",
+    "npslim.optimizers": (
+        "AdadeltaOptimizer AdagradDAOptimizer AdagradOptimizer AdamOptimizer FtrlOptimizer "
+        "GradientDescentOptimizer MomentumOptimizer MovingAverageOptimizer Optimizer ProximalAdagradOptimizer "
+        "ProximalGradientDescentOptimizer RMSPropOptimizer"
+    ),
+    "npslim.rnn": "bidirectional_dynamic_rnn dynamic_rnn static_bidirectional_rnn static_rnn",
+    "npslim.schedules": (
+        "cosine_decay cosine_decay_restarts exponential_decay inverse_time_decay linear_cosine_decay "
+        "natural_exp_decay noisy_linear_cosine_decay piecewise_constant polynomial_decay"
+    ),
+}
+
+if _typing.TYPE_CHECKING:
+    from npslim import (
+        data,
+        doctor,
+        evaluation,
+        image,
+        learning,
+        losses,
+        metrics,
+        model_analyzer,
+        nets,
+        preprocessing,
+        queues,
+        rnn_cell,
+        show,
+        summaries,
+        training,
+    )
+    from npslim.checkpoint import Saver, assign_from_checkpoint, assign_from_checkpoint_fn, latest_checkpoint
+    from npslim.data import (
+        data_decoder,
+        data_provider,
+        dataset,
+        dataset_data_provider,
+        parallel_reader,
+        prefetch_queue,
+        tfexample_decoder,
+    )
+    from npslim.functional import foldl, foldr, map_fn, scan
+    from npslim.layers import (
+        OPTIMIZER_CLS_NAMES,
+        OPTIMIZER_SUMMARIES,
+        adaptive_clipping_fn,
+        optimize_loss,
+        summarize_activation,
+        summarize_activations,
+        summarize_biases,
+        summarize_collection,
+        summarize_tensor,
+        summarize_tensors,
+        summarize_variables,
+        summarize_weights,
+    )
+    from npslim.model_analyzer import summary
+    from npslim.ops.norm import clip_by_average_norm, clip_by_global_norm, clip_by_norm, global_norm
+    from npslim.ops.quotients import mod
+    from npslim.ops.ranking import in_top_k, top_k
+    from npslim.ops.special import erf
+    from npslim.optimizers import (
+        AdadeltaOptimizer,
+        AdagradDAOptimizer,
+        AdagradOptimizer,
+        AdamOptimizer,
+        FtrlOptimizer,
+        GradientDescentOptimizer,
+        MomentumOptimizer,
+        MovingAverageOptimizer,
+        Optimizer,
+        ProximalAdagradOptimizer,
+        ProximalGradientDescentOptimizer,
+        RMSPropOptimizer,
+    )
+    from npslim.rnn import bidirectional_dynamic_rnn, dynamic_rnn, static_bidirectional_rnn, static_rnn
+    from npslim.schedules import (
+        cosine_decay,
+        cosine_decay_restarts,
+        exponential_decay,
+        inverse_time_decay,
+        linear_cosine_decay,
+        natural_exp_decay,
+        noisy_linear_cosine_decay,
+        piecewise_constant,
+        polynomial_decay,
+    )
+else:
+    __getattr__, __dir__ = _names_later(__name__, _LATER)
+
+# Tables of modules below that modules above add to.
+REGISTRY.later.append("npslim.metrics.curves")
+_EXPORTS.later.append("npslim.tf_summary")
+_VIEWS.append("npslim.show.views")
 
 __all__ = [
     "AUTO_REUSE", "AdadeltaOptimizer", "AdagradDAOptimizer", "AdagradOptimizer", "AdamOptimizer", "Assert",

@@ -7,7 +7,6 @@ resumed goes on with the same bits.
 before: optimizers.py   next: ops/conv.py
 """
 
-import difflib
 import os
 import time
 
@@ -16,9 +15,9 @@ import numpy as np
 from npslim import checkpoint_files as files
 from npslim import resume
 from npslim.array_files import open_weights
-from npslim.errors import ArgumentTypeError, InvalidArgumentError, NotFoundError, OpError, ShapeError
+from npslim.errors import ArgumentTypeError, InvalidArgumentError, NotFoundError, OpError, ShapeError, nearest
 from npslim.graph import EXPORTS, GraphKeys, get_default_graph
-from npslim.log import logger
+from npslim.logs import logger
 from npslim.ops.state import group, placeholder
 from npslim.spec import compatible, show_shape
 from npslim.variables import Variable
@@ -208,7 +207,7 @@ class Saver:
         for name, var in variables.items():
             if name not in names:
                 missing = True
-                bad[name] = difflib.get_close_matches(name, names - set(variables), n=1)
+                bad[name] = nearest(name, names - set(variables), n=1)
                 rows.append(f"{name}: not in the checkpoint{_nearest(name, names)}")
             elif reader.dtype(name) != var.spec.dtype:
                 bad[name] = []
@@ -329,7 +328,7 @@ def _one_class_more(reader, variables):
 
 
 def _nearest(name, names):
-    near = difflib.get_close_matches(name, names, n=1)
+    near = nearest(name, names, n=1)
     return f" (nearest: {near[0]})" if near else ""
 
 

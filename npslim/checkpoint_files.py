@@ -19,7 +19,7 @@ from npslim.errors import CheckpointWriteError, NotFoundError, OpError
 from npslim.foreign_hdf5 import ForeignReader
 from npslim.hdf5 import Reader, encode
 from npslim.hdf5_tree import is_hdf5
-from npslim.log import logger
+from npslim.logs import logger
 
 ENDING = ".h5"
 _NODE = os.uname().nodename if hasattr(os, "uname") else os.environ.get("COMPUTERNAME", "")

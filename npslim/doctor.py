@@ -4,7 +4,7 @@
 """
 
 from npslim.graph import GraphKeys, get_default_graph, needed
-from npslim.log import logger
+from npslim.logs import logger
 
 _UPDATES_HINT = (
     "make the train op with slim.learning.create_train_op, or run it under "

@@ -189,6 +189,13 @@ class MissingExtraError(OpError, ImportError):
     error_code = 14
 
 
+def nearest(name, names, n=3):
+    """Up to `n` of `names` that are written almost like `name`: what a hint offers."""
+    import difflib  # noqa: PLC0415 - only a message needs it
+
+    return difflib.get_close_matches(name, names, n)
+
+
 def missing_extra(package, extra, purpose):
     """The error for an optional `package`, naming the extra of npslim that brings it."""
     return MissingExtraError(

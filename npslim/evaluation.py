@@ -14,7 +14,7 @@ from npslim.errors import DataLossError, InvalidArgumentError, NotFoundError
 from npslim.events import open_writer
 from npslim.graph import GraphKeys, get_default_graph
 from npslim.hooks import FinalOpsHook, SessionRunArgs, SessionRunHook, default_summary_op
-from npslim.log import logger
+from npslim.logs import logger
 from npslim.monitored import MonitoredSession, Scaffold
 from npslim.ops.state import assign_add, group
 from npslim.session import Session

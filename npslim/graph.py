@@ -8,7 +8,6 @@ before: spec.py   next: op.py
 """
 
 import contextlib
-import difflib
 import os
 import re
 import sys
@@ -24,7 +23,9 @@ from npslim.errors import (
     InvalidArgumentError,
     NotFoundError,
     ScopeError,
+    nearest,
 )
+from npslim.later import Table
 from npslim.shown import Shown
 from npslim.spec import Spec, TensorShape, as_shape, merge, show_shape
 
@@ -233,7 +234,7 @@ class Node(Shown):
         return f"<Node '{self.name}' type={self.type}>"
 
 
-EXPORTS = {}  # what makes another form of a graph; modules above put their functions here
+EXPORTS = Table()  # what makes another form of a graph; modules above put their functions here
 
 
 class _Scope(threading.local):
@@ -342,7 +343,7 @@ class Graph(Shown):
         return found
 
     def _nearest(self, name):
-        near = difflib.get_close_matches(name, self._by_name, n=3)
+        near = nearest(name, self._by_name, n=3)
         return f"nearest: {', '.join(near)}" if near else None
 
     @property

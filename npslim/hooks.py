@@ -16,7 +16,7 @@ import numpy as np
 from npslim.checkpoint import Saver
 from npslim.errors import FailedPreconditionError, InvalidArgumentError
 from npslim.graph import GraphKeys, get_default_graph, user_line
-from npslim.log import logger
+from npslim.logs import logger
 from npslim.tf_summary import FileWriterCache, merge_all
 from npslim.variables import get_global_step
 

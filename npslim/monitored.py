@@ -15,7 +15,7 @@ from npslim.hooks import (
     SummarySaverHook,
     default_summary_op,
 )
-from npslim.log import logger
+from npslim.logs import logger
 from npslim.ops.state import group
 from npslim.queues import Coordinator, start_queue_runners
 from npslim.session import Session

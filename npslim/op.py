@@ -37,9 +37,14 @@ from npslim.errors import (
     ShapeError,
 )
 from npslim.graph import IndexedSlices, Tensor, get_default_graph, shapes_of, user_line
+from npslim.later import Table
+from npslim.parameters import REQUIRED, Parameters
 from npslim.spec import Spec, TensorShape, broadcast, is_full
 
-REGISTRY = {}  # name -> Op, in the order of definition
+REGISTRY = (
+    Table()
+)  # name -> Op, in the order of definition; families of ops/ that nobody uses are imported when asked for
+_CONTEXT = ("run", "rng", "node")  # what a kernel may take from the session beside its attributes
 KNOWN_LIMIT = 256  # values of small integer tensors are followed while defining
 
 
@@ -59,6 +64,19 @@ class Rejection:
     message: str
     draw: object
     attrs: dict
+
+
+class _Signature:
+    """The signature of an op as users call it, made when it is asked for."""
+
+    def __get__(self, op, owner=None):
+        if op is None:
+            return None  # that of the class is what `inspect` finds
+        takes = inspect.signature(op.kernel).parameters.values()
+        inputs = [p for p in takes if p.kind is not p.KEYWORD_ONLY]
+        attributes = [p for p in takes if p.name in op.defaults]
+        name = inspect.Parameter("name", inspect.Parameter.KEYWORD_ONLY, default=None)
+        return inspect.Signature([*inputs, *attributes, name])
 
 
 @dataclass(eq=False)
@@ -106,21 +124,15 @@ class Op:
     property_check: Any = None
 
     def __post_init__(self):
-        parameters = list(inspect.signature(self.kernel).parameters.values())
-        positional = [p for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
-        self.variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
-        self.parameters = tuple(p.name for p in parameters if p in positional or p.kind is p.VAR_POSITIONAL)
-        self.required = sum(p.default is p.empty for p in positional)
-        context = {"run", "rng", "node"}
-        keyword_only = [p for p in parameters if p.kind is p.KEYWORD_ONLY and p.name not in context]
-        self.context = tuple(p.name for p in parameters if p.name in context)
-        self.defaults = {p.name: p.default for p in keyword_only}
+        takes = Parameters.of(self.kernel)
+        self.variadic = takes.rest is not None
+        self.parameters = takes.positional + ((takes.rest,) if self.variadic else ())
+        self.required = len(takes.positional) - len(takes.defaults)
+        self.context = tuple(name for name in takes.keywords if name in _CONTEXT)
+        self.defaults = {name: default for name, default in takes.keywords.items() if name not in _CONTEXT}
         self.__name__, self.__doc__ = self.name, self.doc
-        self.__signature__ = inspect.Signature(
-            [p for p in parameters if p.name not in context and p.kind is not p.KEYWORD_ONLY]
-            + keyword_only
-            + [inspect.Parameter("name", inspect.Parameter.KEYWORD_ONLY, default=None)]
-        )
+
+    __signature__ = _Signature()
 
     # ---- the rules of an op, said in its block
 
@@ -194,7 +206,7 @@ class Op:
             unknown = ", ".join(sorted(attrs.keys() - self.defaults.keys()))
             raise ArgumentTypeError(f"{self.name}() has no argument {unknown}.", expected=str(self.__signature__))
         attrs = {key: canonical(attrs.get(key, default)) for key, default in self.defaults.items()}
-        missing = [key for key, value in attrs.items() if value is inspect.Parameter.empty]
+        missing = [key for key, value in attrs.items() if value is REQUIRED]
         if missing:
             raise ArgumentTypeError(
                 f"{self.name}: the argument {missing[0]!r} is missing.", expected=str(self.__signature__)
@@ -306,11 +318,12 @@ def op(kernel=None, *, type=None, node_name=None, **declared) -> Any:
     if kernel is None:
         return functools.partial(op, type=type, node_name=node_name, **declared)
     name = kernel.__name__.rstrip("_")
-    if name in REGISTRY:
-        raise InternalError(f"There are two ops {name!r}.", hint="one op, one block")
     type = type or "".join(part[:1].upper() + part[1:] for part in name.split("_"))
     made = Op(kernel, name, type, node_name or type, inspect.getdoc(kernel) or "", **declared)
-    REGISTRY[name] = made
+    if not (kernel.__module__ or "").startswith("npslim."):
+        REGISTRY.complete()  # so that the op of a program hears at once that npslim has one of that name
+    if REGISTRY.setdefault(name, made) is not made:
+        raise InternalError(f"There are two ops {name!r}.", hint="one op, one block")
     return made
 
 
@@ -327,10 +340,8 @@ def knowing(spec, value):
 
 def attributes_of(rule, defaults):
     """The attributes that `rule` names; all of them if it takes `**attrs`."""
-    parameters = inspect.signature(rule).parameters.values()
-    if any(p.kind is p.VAR_KEYWORD for p in parameters):
-        return tuple(defaults)
-    return tuple(p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.name in defaults)
+    takes = Parameters.of(rule)
+    return tuple(defaults) if takes.any_keyword else tuple(name for name in takes.keywords if name in defaults)
 
 
 def _parts(lines):

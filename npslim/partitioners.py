@@ -9,7 +9,6 @@ from typing import Any
 from npslim.dtypes import as_dtype
 from npslim.errors import InvalidArgumentError
 from npslim.graph import get_default_graph
-from npslim.log import logger
 from npslim.spec import as_shape
 
 
@@ -51,6 +50,8 @@ def say_that_it_stays_whole(name, partitioner):
     """Log, for the first variable of a graph that has a partitioner, that it is not cut."""
     if partitioner is None or get_default_graph().extras.setdefault("partitioner", name) != name:
         return
+    from npslim.logs import logger  # noqa: PLC0415 - logging takes long to import, and little is said
+
     logger.info("%s has a partitioner. npslim keeps variables whole: in one process there is nothing to share.", name)
 
 

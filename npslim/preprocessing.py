@@ -8,14 +8,13 @@ Source: the preprocessing folder of TensorFlow's models/research/slim (2016).
 before: image.py   next: nets/factory.py
 """
 
-import difflib
 import functools
 import re
 from typing import Any
 
 from npslim import image as images
 from npslim.dtypes import float32, int32
-from npslim.errors import InvalidArgumentError, NotFoundError
+from npslim.errors import InvalidArgumentError, NotFoundError, nearest
 from npslim.op import as_tensor
 from npslim.ops.control import case
 from npslim.ops.elementwise import maximum, minimum
@@ -172,7 +171,7 @@ def get_preprocessing(name, is_training=False):
     for pattern, way in _WAYS:
         if re.fullmatch(pattern, name):
             return functools.partial(way, is_training=is_training)
-    near = difflib.get_close_matches(name, _NAMES, 2)
+    near = nearest(name, _NAMES, 2)
     raise NotFoundError(
         f"There is no preprocessing for {name}.", expected="the name of a net, such as " + ", ".join(_NAMES), got=name,
         hint=f"did you mean {' or '.join(near)}?" if near else None,

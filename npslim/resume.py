@@ -19,7 +19,7 @@ import numpy as np
 from npslim.backend import to_host
 from npslim.errors import DataLossError, OpError
 from npslim.graph import GraphKeys, needed
-from npslim.log import logger
+from npslim.logs import logger
 from npslim.ops.queue import Element
 from npslim.queues.gate import at_rest
 from npslim.spec import compatible

@@ -7,7 +7,6 @@ the scope is opened. Variable scopes follow TensorFlow's rules for names, reuse 
 import contextlib
 import contextvars
 import copy
-import difflib
 import functools
 import inspect
 import threading
@@ -15,8 +14,9 @@ import types
 from collections.abc import Mapping
 from typing import Any
 
-from npslim.errors import ArgumentTypeError, ScopeError
+from npslim.errors import ArgumentTypeError, ScopeError, nearest
 from npslim.graph import check_function, get_default_graph
+from npslim.parameters import Parameters
 from npslim.shown import Shown
 
 # ---- arg_scope
@@ -55,13 +55,9 @@ def add_arg_scope(func):
         return func(*args, **({k: v for k, v in defaults.items() if k not in by_place} | kwargs))
 
     func_with_args._key_op = key  # pyright: ignore[reportAttributeAccessIssue]
-    parameters = inspect.signature(func).parameters.values()
-    names = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    _scoped[key] = (
-        tuple(p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)),
-        any(p.kind is p.VAR_KEYWORD for p in parameters),
-        func,
-    )
+    takes = Parameters.of(func)
+    names = takes.positional
+    _scoped[key] = ((*names, *takes.keywords), takes.any_keyword, func)
     return func_with_args
 
 
@@ -126,7 +122,7 @@ def _check_arguments(func, kwargs):
     names, takes_any, _ = _scoped[arg_scope_func_key(func)]
     for argument in kwargs:
         if argument not in names and not takes_any:
-            near = difflib.get_close_matches(argument, names, n=2)
+            near = nearest(argument, names, n=2)
             raise ScopeError(
                 f"{_name(func)}() has no argument {argument}.",
                 expected="any of " + ", ".join(names), got=argument, hint=f"{' or '.join(near)}?" if near else None,

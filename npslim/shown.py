@@ -1,6 +1,9 @@
 """What notebooks ask of an object: `_repr_html_`. How each class is shown is said in `npslim.show.views`."""
 
 import functools
+import importlib
+
+VIEWS = []  # the modules that say it, imported when a notebook first asks
 
 
 @functools.singledispatch
@@ -15,4 +18,6 @@ class Shown:
     __slots__ = ()
 
     def _repr_html_(self):
+        while VIEWS:
+            importlib.import_module(VIEWS.pop())
         return as_html(self)

@@ -17,7 +17,7 @@ from npslim.checkpoint import Saver, latest_checkpoint
 from npslim.errors import FailedPreconditionError
 from npslim.graph import GraphKeys, get_default_graph
 from npslim.hooks import default_summary_op
-from npslim.log import logger
+from npslim.logs import logger
 from npslim.monitored import ChiefSessionCreator, Scaffold
 from npslim.queues import Coordinator, LooperThread, start_queue_runners
 from npslim.session import Session

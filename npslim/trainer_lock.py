@@ -12,7 +12,7 @@ import platform
 import time
 
 from npslim.errors import FailedPreconditionError
-from npslim.log import logger
+from npslim.logs import logger
 
 NAME = "trainer.lock"
 

@@ -6,7 +6,7 @@ import pytest
 
 import npslim as slim
 
-PUBLIC = [name for name, value in vars(slim).items() if not name.startswith("_") and not inspect.ismodule(value)]
+PUBLIC = [name for name in dir(slim) if not name.startswith("_") and not inspect.ismodule(getattr(slim, name))]
 
 
 def test_list_is_complete():

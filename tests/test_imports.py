@@ -15,8 +15,8 @@ import pytest
 # Level, then its modules and packages from low to high. `a then b`: b may import a. `a | b`: neither imports the other.
 # Plain neighbours may import each other as long as there is no cycle, and so may the files of one package.
 TABLE = """
-0  fingerprint
-0  errors log crc32c wire then proto array_reader then backend dtypes spec _io then hdf5 sstable then tf_checkpoint
+0  fingerprint later parameters
+0  errors logs crc32c wire then proto array_reader then backend dtypes spec _io then hdf5 sstable then tf_checkpoint
 1  hdf5_tree pickle_machine tfjs_files then foreign_hdf5 torch_files then checkpoint_files then array_files
 1  shown then graph then op | scopes
 2  ops then flops then plan profiler then fast
@@ -39,7 +39,7 @@ ONLY_SEES = {
     "pickle_machine": {"errors", "array_reader"},
     "torch_files": {"errors", "_io", "array_reader", "pickle_machine"},
     "tfjs_files": {"errors", "_io", "array_reader"},
-    "checkpoint_files": {"errors", "log", "_io", "hdf5", "hdf5_tree", "foreign_hdf5", "sstable", "tf_checkpoint"},
+    "checkpoint_files": {"errors", "logs", "_io", "hdf5", "hdf5_tree", "foreign_hdf5", "sstable", "tf_checkpoint"},
 }
 ONLY_SEEN_BY = {"tf": {"cli"}, "__main__": set()}
 
@@ -117,7 +117,7 @@ class Reader(ast.NodeVisitor):
         self.words = []
 
     def visit_If(self, node):
-        if ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING"):
+        if ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING", "_typing.TYPE_CHECKING"):
             for other in node.orelse:
                 self.visit(other)
         else:

@@ -14,7 +14,7 @@ from npslim.cli.report import of_training
 from npslim.curves import draw_curves
 from npslim.errors import NotFoundError
 from npslim.events import open_writer, read_scalars
-from npslim.log import logger
+from npslim.logs import logger
 from npslim.progress import progress
 from npslim.show import report
 

@@ -13,7 +13,7 @@ from npslim.cli.module import add_module_arguments, load
 from npslim.errors import NotFoundError
 from npslim.graph import Graph, set_random_seed
 from npslim.hooks import SessionRunHook
-from npslim.log import logger
+from npslim.logs import logger
 from npslim.metrics import aggregate_metric_map
 from npslim.variables import get_or_create_global_step
 

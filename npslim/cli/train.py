@@ -13,7 +13,7 @@ from npslim.cli.module import add_module_arguments, load
 from npslim.cli.plot import draw
 from npslim.errors import NotFoundError
 from npslim.graph import Graph, set_random_seed
-from npslim.log import logger
+from npslim.logs import logger
 from npslim.variables import get_model_variables, get_variables_to_restore, trainable_variables
 
 NAME = "train"

@@ -13,7 +13,7 @@ from npslim.graph_def.conditions import ORDERLY, Conditions
 from npslim.graph_def.loops import ENTERS, EXITS, LOOPING, MERGES, NEXTS, Loop, frames_of
 from npslim.graph_def.messages import GraphDef
 from npslim.graph_def.source import CONVERTERS, Source
-from npslim.log import logger
+from npslim.logs import logger
 from npslim.op import as_tensor, is_state
 from npslim.ops import state
 from npslim.ops.shape import identity

@@ -11,7 +11,7 @@ from npslim.graph import GraphKeys, get_default_graph
 from npslim.graph_def.importer import Importer, parsed
 from npslim.graph_def.messages import GraphDef, MetaGraphDef, VariableDef
 from npslim.graph_def.tensors import make_ndarray
-from npslim.log import logger
+from npslim.logs import logger
 from npslim.variables import Variable
 
 OF_VARIABLES = {

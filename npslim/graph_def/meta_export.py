@@ -18,7 +18,7 @@ from npslim.graph_def.meta import OF_VARIABLES
 from npslim.graph_def.native import NATIVE
 from npslim.graph_def.source import CONVERTERS
 from npslim.graph_def.tensors import NUMBERS, make_tensor_proto
-from npslim.log import logger
+from npslim.logs import logger
 from npslim.variables import Variable
 
 

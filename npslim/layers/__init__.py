@@ -17,11 +17,14 @@ What the layers' arguments mean, said once for all of them:
 `arg_scope` sets any of them for many layers at once.
 """
 
+import typing as _typing
+
 from npslim.initializers import (
     variance_scaling_initializer,
     xavier_initializer,
     xavier_initializer_conv2d,
 )
+from npslim.later import names_later as _names_later
 from npslim.layers import utils
 from npslim.layers.compose import repeat, stack
 from npslim.layers.conv import (
@@ -50,23 +53,12 @@ from npslim.layers.group import group_norm, instance_norm
 from npslim.layers.legacy import legacy_fully_connected, legacy_linear, legacy_relu
 from npslim.layers.maxout import maxout
 from npslim.layers.normalize import batch_norm
-from npslim.layers.optimize import OPTIMIZER_CLS_NAMES, OPTIMIZER_SUMMARIES, adaptive_clipping_fn, optimize_loss
 from npslim.layers.pool import avg_pool2d, avg_pool3d, max_pool2d, max_pool3d, pool
 from npslim.layers.reshape import flatten
 from npslim.layers.reversible import RevBlock, recompute_grad, rev_block
 from npslim.layers.sequence import images_to_sequence, sequence_to_images
 from npslim.layers.softmax import one_hot_encoding, softmax, spatial_softmax
 from npslim.layers.sparse import dense_to_sparse, embed_sequence
-from npslim.layers.summaries import (
-    summarize_activation,
-    summarize_activations,
-    summarize_biases,
-    summarize_collection,
-    summarize_tensor,
-    summarize_tensors,
-    summarize_variables,
-    summarize_weights,
-)
 from npslim.layers.transposed import (
     conv2d_transpose,
     conv3d_transpose,
@@ -84,6 +76,29 @@ from npslim.regularizers import (
     l2_regularizer,
     sum_regularizer,
 )
+
+_LATER = {
+    "npslim.layers.optimize": "OPTIMIZER_CLS_NAMES OPTIMIZER_SUMMARIES adaptive_clipping_fn optimize_loss",
+    "npslim.layers.summaries": (
+        "summarize_activation summarize_activations summarize_biases summarize_collection "
+        "summarize_tensor summarize_tensors summarize_variables summarize_weights"
+    ),
+}
+
+if _typing.TYPE_CHECKING:
+    from npslim.layers.optimize import OPTIMIZER_CLS_NAMES, OPTIMIZER_SUMMARIES, adaptive_clipping_fn, optimize_loss
+    from npslim.layers.summaries import (
+        summarize_activation,
+        summarize_activations,
+        summarize_biases,
+        summarize_collection,
+        summarize_tensor,
+        summarize_tensors,
+        summarize_variables,
+        summarize_weights,
+    )
+else:
+    __getattr__, __dir__ = _names_later(__name__, _LATER)
 
 __all__ = [
     "GDN", "OPTIMIZER_CLS_NAMES", "OPTIMIZER_SUMMARIES", "RevBlock", "adaptive_clipping_fn",

@@ -14,7 +14,7 @@ from npslim.learning.manifest import Manifest
 from npslim.learning.numerics import NumericsSession
 from npslim.learning.services import FIND_NAN, Keeper, Summaries, Validation, traced, write_trace
 from npslim.learning.signals import StopOnSignal
-from npslim.log import logger
+from npslim.logs import logger
 from npslim.op import as_tensor
 from npslim.ops.logic import equal
 from npslim.ops.state import group

@@ -9,7 +9,7 @@ import numpy as np
 
 from npslim import tf_summary
 from npslim.errors import CheckpointWriteError, InvalidArgumentError
-from npslim.log import logger
+from npslim.logs import logger
 from npslim.profiler import profile
 from npslim.variables import trainable_variables
 

@@ -4,7 +4,7 @@ import os
 import signal
 import threading
 
-from npslim.log import logger
+from npslim.logs import logger
 
 
 class StopOnSignal:

@@ -3,7 +3,7 @@
 from npslim import tf_summary
 from npslim.errors import InvalidArgumentError
 from npslim.graph import GraphKeys, IndexedSlices, control_dependencies, get_collection_ref, get_default_graph
-from npslim.log import logger
+from npslim.logs import logger
 from npslim.op import as_tensor
 from npslim.ops import state
 from npslim.ops.debug import check_numerics

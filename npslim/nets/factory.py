@@ -1,9 +1,8 @@
 """Nets by name, each with the defaults it is trained with."""
 
-import difflib
 import functools
 
-from npslim.errors import NotFoundError
+from npslim.errors import NotFoundError, nearest
 from npslim.nets import (
     alexnet,
     cifarnet,
@@ -68,7 +67,7 @@ def get(name, num_classes, weight_decay=0.0, is_training=False):
     Raises NotFoundError, a KeyError, for an unknown name.
     """
     if name not in _NETS:
-        near = difflib.get_close_matches(name, names(), 3)
+        near = nearest(name, names(), 3)
         raise NotFoundError(
             f"There is no net named {name}.", expected=", ".join(names()), got=repr(name),
             hint=f"did you mean {' or '.join(near)}?" if near else None,

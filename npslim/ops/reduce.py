@@ -1,7 +1,6 @@
 """Reductions over axes."""
 
 import math
-from fractions import Fraction
 
 import numpy as np
 
@@ -145,7 +144,7 @@ spread.cases(lambda rng: (rng.normal(size=(2,)), np.zeros((2, 0))), axis=1)
 
 
 _mean_of_numbers = by_lines(lambda line: math.fsum(line) / len(line) if line else math.nan)
-_mean_of_integers = by_lines(lambda line: math.trunc(Fraction(sum(line), max(len(line), 1))))
+_mean_of_integers = by_lines(lambda line: (1 if sum(line) > 0 else -1) * (abs(sum(line)) // max(len(line), 1)))
 
 
 @op(

@@ -6,7 +6,7 @@ import threading
 import time
 
 from npslim.errors import ArgumentTypeError, FailedPreconditionError, OutOfRangeError
-from npslim.log import logger
+from npslim.logs import logger
 
 
 class Coordinator:

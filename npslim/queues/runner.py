@@ -13,7 +13,7 @@ from npslim.errors import (
     OutOfRangeError,
 )
 from npslim.graph import GraphKeys, get_default_graph, get_default_session
-from npslim.log import logger
+from npslim.logs import logger
 from npslim.ops.queue import Rotation, producing
 from npslim.queues.coordinator import Coordinator
 from npslim.queues.gate import Gate

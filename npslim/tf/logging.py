@@ -3,7 +3,7 @@
 import logging as _logging
 import sys
 
-from npslim.log import logger as _logger
+from npslim.logs import logger as _logger
 
 DEBUG, INFO, WARN, ERROR, FATAL = (
     _logging.DEBUG, _logging.INFO, _logging.WARNING, _logging.ERROR, _logging.CRITICAL

@@ -25,4 +25,5 @@ class _ToStandardError(logging.StreamHandler):
 
 if not logger.handlers:
     logger.addHandler(_ToStandardError())
+if logger.level == logging.NOTSET:  # this module may be imported long after the program has set a level
     logger.setLevel(logging.INFO)
