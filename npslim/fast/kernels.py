@@ -26,7 +26,8 @@ SMALL = 1 << 12  # elements of a result: below, the plain kernel is as quick
 class Placed:
     """A step whose fast kernel puts its result into a buffer of an arena.
 
-    attrs: what the kernel is called with; plain: what gives the result, from the first inputs, where it gives None.
+    attrs: what the kernel is called with; plain: what gives the result where it gives None, from the first inputs, as
+    many as `given`, or as the node has.
     """
 
     step: Any
@@ -34,6 +35,7 @@ class Placed:
     fast: Any
     attrs: dict
     plain: Any
+    given: int | None = None
 
     @classmethod
     def of(cls, step, rough=False):
@@ -57,7 +59,7 @@ class Placed:
 
     def kernel(self, place, take=False):
         """The function of an arena and the inputs' arrays."""
-        plain, fast, attrs, given = self.plain, self.fast, self.attrs, len(self.step.node.inputs)
+        plain, fast, attrs, given = self.plain, self.fast, self.attrs, self.given or len(self.step.node.inputs)
 
         def placed(arena, *inputs):
             result = fast(arena, *inputs, **attrs)
@@ -221,8 +223,8 @@ def depthwise_conv2d_native_backprop_input(arena, like, w, g, **attrs):
 # ---- batch normalization
 
 
-def fused_batch_norm(arena, x, scale, offset, *given, epsilon=1e-3, data_format=None, is_training=True):
-    """`ops.normalize.fused_batch_norm`."""
+def fused_batch_norm(arena, x, scale, offset, *given, epsilon=1e-3, data_format=None, is_training=True, relu=False):
+    """`ops.normalize.fused_batch_norm`; with `relu`, what of y is positive."""
     if not _in_rows(x, data_format):
         return None
     if is_training:
@@ -234,19 +236,32 @@ def fused_batch_norm(arena, x, scale, offset, *given, epsilon=1e-3, data_format=
         unbiased = variance
     y = _take(arena, x.shape, x.dtype)
     rate = scale / np.sqrt(variance + epsilon)
-    batch_norm.normalize(rows(x), mean, rate, offset, rows(y))
+    batch_norm.normalize(rows(x), mean, rate, offset, rows(y), relu)
     return y, np.asarray(mean, x.dtype), np.asarray(unbiased, x.dtype)
 
 
-def fused_batch_norm_grad(arena, g, x, scale, *lent, epsilon=1e-3, data_format=None):
-    """`ops.normalize.fused_batch_norm_grad`. `lent`: mean and unbiased variance, if the forward step has left them."""
-    if not _in_rows(x, data_format) or not _in_rows(g, data_format):
+def fused_batch_norm_relu(arena, *inputs, **attrs):
+    """fused_batch_norm, then relu of its y."""
+    return fused_batch_norm(arena, *inputs, **attrs, relu=True)
+
+
+def fused_batch_norm_grad(arena, g, x, scale, *lent, epsilon=1e-3, data_format=None, y=None):
+    """`ops.normalize.fused_batch_norm_grad`. `lent`: mean and unbiased variance, if the forward step has left them.
+
+    y: a relu's result, if `g` counts only where it is positive.
+    """
+    if not all(_in_rows(a, data_format) for a in ((g, x) if y is None else (g, x, y))):
         return None
     n = x.size // x.shape[-1]
     mean, variance = (lent[0], lent[1] * (max(n - 1, 1) / n)) if lent else batch_norm.moments(rows(x))
     g_x = _take(arena, x.shape, x.dtype)
     inverse = 1 / np.sqrt(variance + epsilon)
-    return g_x, *batch_norm.gradients(rows(g), rows(x), scale, mean, inverse, rows(g_x))
+    return g_x, *batch_norm.gradients(rows(g), rows(x), scale, mean, inverse, rows(g_x), y)
+
+
+def relu_fused_batch_norm_grad(arena, g, y, x, *others, **attrs):
+    """fused_batch_norm_grad(relu_grad(g, y), x, ...)."""
+    return fused_batch_norm_grad(arena, g, x, *others, **attrs, y=y)
 
 
 def bias_add_grad(arena, g, *, data_format=None):
@@ -345,6 +360,8 @@ LENT = {  # op: (forward op, the number of the input that they share, the output
 def lend(step, forwards):
     """The step's inputs, and what its forward step lends; `forwards`: {(op's name, slot of first input): step}."""
     if step.node.op.name not in LENT or step.node.op.name not in FAST or step.rewritten:
+        return step.inputs
+    if step.node.outputs[0].spec.dtype.char not in "fd":
         return step.inputs
     name, shared, outputs = LENT[step.node.op.name]
     forward = forwards.get((name, step.inputs[shared]))

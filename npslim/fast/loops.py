@@ -20,14 +20,10 @@ RUNNING, ZEROS = "running", "zeros"  # operands: what the part before gave, a bl
 
 
 def where_positive(g, y, out):
-    """`g` where `y` is positive, else 0, by the bits of `g`: ten times as quick as `np.where`, and exact."""
+    """`g` where `y` is positive, else 0: the bits of `g` times 1 or 0, five times as quick as `np.where`, and exact."""
     mask, bits = scratch(0, g.size, np.dtype(bool)), np.dtype(f"i{g.itemsize}")
     np.greater(y.reshape(-1), 0, out=mask)
-    mask = mask.view(np.int8)
-    np.negative(mask, out=mask)
-    wide = scratch(1, g.size, bits)
-    wide[...] = mask
-    return np.bitwise_and(g.view(bits), wide.reshape(g.shape), out=out.view(bits))
+    return np.multiply(g.view(bits), mask.view(np.int8).reshape(g.shape), out=out.view(bits))
 
 
 FUNCTIONS = {

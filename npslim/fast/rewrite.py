@@ -15,7 +15,8 @@ import numpy as np
 
 from npslim.fast import kernels
 from npslim.fast.arena import LARGE, Arenas
-from npslim.fast.kernels import Placed, lend
+from npslim.fast.joins import join_relus, lend_results
+from npslim.fast.kernels import Placed
 from npslim.fast.loops import FUNCTIONS, Loop, parts_of
 from npslim.fast.quick import with_quick_kernel
 from npslim.fast.update import UPDATES, blocked, joined, new, reserving
@@ -193,39 +194,6 @@ def _key(step):
 # ---- fewer passes over memory
 
 
-def join_relu_and_pool(draft):
-    """The gradient of a relu behind that of maximum pooling: the cotangent is cut before it is spread."""
-    readers, keep, made = draft.readers(), draft.keep, {}
-    gone = set()
-    for step in draft.plan.steps:
-        grad = made.get(step.inputs[0]) if step.node.op.name == "relu_grad" and not step.rewritten else None
-        if grad is not None and grad.node.op.name == "max_pool2d_grad" and not grad.rewritten:
-            y, g = grad.inputs
-            alone = len(readers[step.inputs[0]]) == 1 and step.inputs[0] not in keep
-            pooled = [other for other in readers[y] if _pools_alike(other, grad, y)]
-            if alone and pooled and step.inputs[1] == y and step.node.outputs[0].spec.dtype.char in "fd":
-                gone.add(id(grad))
-                _pool_and_relu(draft, step, grad, (y, g, pooled[0].outputs[0]))
-        made.update(dict.fromkeys(step.outputs, step))
-    draft.plan.steps[:] = [step for step in draft.plan.steps if id(step) not in gone]
-
-
-def _pools_alike(step, grad, y):
-    return step.node.op.name == "max_pool2d" and step.inputs == (y,) and step.node.attrs == grad.node.attrs
-
-
-def _pool_and_relu(draft, step, grad, inputs):
-    cut, spread = step.kernel, grad.kernel
-
-    def plain(y, g):
-        return cut(spread(y, g), y)
-
-    placed = Placed(step, inputs, kernels.relu_max_pool2d_grad, grad.node.attrs, plain)
-    step.inputs, step.kernel, step.rewritten = inputs, placed.kernel(None), True
-    step.group = (grad.node, step.node)
-    draft.loops[step.outputs[0]] = placed
-
-
 def fuse_elementwise(draft):
     """Elementwise steps become loops over blocks; one that feeds a single other is joined to it."""
     readers, keep = draft.readers(), draft.keep
@@ -252,13 +220,9 @@ def fuse_elementwise(draft):
 
 def place_kernels(draft):
     """Steps that have a fast kernel of their own get it; it puts its result into a buffer of the arena."""
-    forwards = {}
     for step in draft.plan.steps:
         if getattr(step.kernel, "label", None) is not None:
             continue
-        step.inputs = lend(step, forwards)
-        if step.inputs and not step.rewritten:
-            forwards[step.node.op.name, step.inputs[0]] = step
         placed = Placed.of(step, draft.rough)
         if placed is not None:
             draft.loops[step.outputs[0]] = placed
@@ -526,7 +490,7 @@ def give_back(arena, *arrays):
 give_back.label = "gives back"
 
 PASSES = [
-    forward_identities, fold_constants, merge_equal, join_relu_and_pool, join_updates, fuse_elementwise,
+    forward_identities, fold_constants, merge_equal, lend_results, join_relus, join_updates, fuse_elementwise,
     place_kernels, block_updates,
 ]  # fmt: skip
 

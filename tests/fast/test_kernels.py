@@ -41,7 +41,8 @@ def tiles(request, monkeypatch):
         monkeypatch.setattr(depthwise, "TILE", 12)
         monkeypatch.setattr(depthwise, "WIDTH", 6)
         monkeypatch.setattr(batch_norm, "BLOCK", 8)
-        monkeypatch.setattr(batch_norm, "WIDTH", 6)
+        monkeypatch.setattr(batch_norm, "LONG", 6)
+        monkeypatch.setattr(batch_norm, "WIDTH", 3)
 
 
 def check_sums(op, arrays, attrs, near=None):

@@ -324,7 +324,7 @@ def test_a_run_that_finds_no_memory_changes_nothing(net, optimizer, monkeypatch)
             monkeypatch.setattr(arena, "np", np)
         for name, value in session.run(variables).items():
             np.testing.assert_array_equal(value, before[name], err_msg=f"{name} after allocation {at}")
-    assert failed > 6
+    assert failed > 4
     session.run(train_op, feeds)
     for name, value in session.run(variables).items():
         np.testing.assert_array_equal(value, expected[1][name], err_msg=name)
