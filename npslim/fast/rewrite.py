@@ -15,6 +15,7 @@ import numpy as np
 
 from npslim.fast import kernels
 from npslim.fast.arena import LARGE, Arenas
+from npslim.fast.cross_entropy import join_cross_entropy
 from npslim.fast.joins import join_relus, lend_results
 from npslim.fast.kernels import Placed
 from npslim.fast.loops import FUNCTIONS, Loop, parts_of
@@ -490,8 +491,8 @@ def give_back(arena, *arrays):
 give_back.label = "gives back"
 
 PASSES = [
-    forward_identities, fold_constants, merge_equal, lend_results, join_relus, join_updates, fuse_elementwise,
-    place_kernels, block_updates,
+    forward_identities, fold_constants, merge_equal, lend_results, join_relus, join_cross_entropy, join_updates,
+    fuse_elementwise, place_kernels, block_updates,
 ]  # fmt: skip
 
 
