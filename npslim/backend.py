@@ -25,7 +25,7 @@ def on_gpu(array):
 def array_module(*arrays):
     """The module (numpy or cupy) for work on `arrays`; without arrays, the one of the session that is running."""
     for array in arrays:
-        if on_gpu(array):
+        if type(array) is not np.ndarray and on_gpu(array):  # the first alone answers for most, and every kernel asks
             return sys.modules["cupy"]
     return np if arrays else getattr(_running, "module", np)
 

@@ -89,6 +89,7 @@ class Op:
     shape_only        inputs of which the kernel reads only shape and dtype
     host              inputs that the kernel reads as Python numbers: they stay on the host
     refs              inputs that are state (a variable's cell), not values
+    only_reads        the kernel gives its `refs` no other value
     stateful          the kernel takes `run`, the context of the running session
     random            the kernel takes `rng`, a generator of its own that does not depend on other nodes
     differentiable    False: its gradient is zero on purpose
@@ -108,6 +109,7 @@ class Op:
     shape_only: tuple = ()
     host: tuple = ()
     refs: tuple = ()
+    only_reads: bool = False
     stateful: bool = False
     random: bool = False
     differentiable: bool = True

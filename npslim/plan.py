@@ -100,7 +100,8 @@ def make_plan(fetches, fed=(), kernels="plain", device="cpu"):
     steps = []
     for node in nodes:
         inputs, outputs = tuple(slots[t] for t in node.inputs), tuple(slots[t] for t in node.outputs)
-        cells = tuple(slot for i, slot in enumerate(inputs) if node.op.parameter(i) in node.op.refs)
+        changed = () if node.op.only_reads else node.op.refs
+        cells = tuple(slot for i, slot in enumerate(inputs) if node.op.parameter(i) in changed)
         steps.append(Step(node, bind(node, kernels, device), inputs, outputs, node.op.context, cells=cells))
     plan = Plan(steps, slots, len(slots))
     if device == "cpu" and kernels in REWRITES:

@@ -5,7 +5,6 @@ So several threads may run one session at once. The session knows no op by name;
 before: plan.py   next: autograd/reverse.py
 """
 
-import contextlib
 import math
 import os
 import threading
@@ -223,10 +222,14 @@ def _held(values, slots):
 
 
 def _context(step, run):
-    given = {"run": run, "node": step.node}
-    if "rng" in step.context:
-        given["rng"] = run.store.generator(step.node, run.ticket[1] if run.ticket else None)
-    return {name: given[name] for name in step.context}
+    return {name: _GIVEN[name](step, run) for name in step.context}
+
+
+_GIVEN = {
+    "run": lambda step, run: run,
+    "node": lambda step, run: step.node,
+    "rng": lambda step, run: run.store.generator(step.node, run.ticket[1] if run.ticket else None),
+}
 
 
 def _exhausted(error, node, inputs):
@@ -288,8 +291,7 @@ class Event:
         """ "backward" for a node of a gradient, "update" for one that changes state, else "forward"."""
         if self.node.forward is not None:
             return "backward"
-        changes = self.node.op.refs and not any(self.node is read_of(t).op for t in self.node.inputs if is_state(t))
-        return "update" if changes else "forward"
+        return "update" if self.node.op.refs and not self.node.op.only_reads else "forward"
 
     def __str__(self):
         outputs = ", ".join(_seen(t, y) for t, y in zip(self.node.outputs, self.outputs, strict=True))
@@ -341,7 +343,7 @@ class Session:
         plan = self.plan(tuple(dict.fromkeys(leaves)), tuple(feeds))
         run = Run(self)
         try:
-            with self._running():
+            with np.errstate(all="ignore"), running_on(self.module), one_blas_thread, sharing(self.threads):
                 values = execute(plan, feeds, run)
         except BaseException as error:
             if failed is not None:
@@ -353,12 +355,6 @@ class Session:
                 self.waited += run.waited
                 self.input_queue = run.queue or self.input_queue
         return [_fetched(values[plan.slots[leaf]]) if isinstance(leaf, Tensor) else None for leaf in leaves]
-
-    @contextlib.contextmanager
-    def _running(self):
-        """The conditions that kernels run under."""
-        with np.errstate(all="ignore"), running_on(self.module), one_blas_thread, sharing(self.threads):
-            yield
 
     def step(self, fetches, feed_dict=None) -> Iterator[Event]:
         """Run `fetches` one node at a time: yields an `Event` for each, when it has run.
@@ -382,7 +378,7 @@ class Session:
         try:
             for number, step in enumerate(plan.steps):
                 inputs = [_looked_at(values[slot]) for slot in step.inputs]
-                with self._running():
+                with np.errstate(all="ignore"), running_on(self.module), one_blas_thread, sharing(self.threads):
                     _perform([replace(step, fade=(), drop=())], values, plan.slots, run)
                 outputs = [_looked_at(values[slot]) for slot in step.outputs]
                 for slot in step.fade:

@@ -485,3 +485,15 @@ def test_gradients_are_filed_under_their_tensor(fresh_graph):
     (second,) = slim.gradients(g, x)
     assert fresh_graph.cotangents[x] == [g, second]
     assert second.op.forward.name == "x" or second.op.forward.forward is not None
+
+
+def test_a_read_is_no_update():
+    v = slim.Variable(1.0)
+    late = v.read_value()
+    changed = v.assign_add(1.0)
+    session = slim.Session()
+    session.run(slim.global_variables_initializer())
+    phases = {event.node.name: event.phase for event in session.step([late, changed])}
+    assert phases[late.op.name] == "forward" and phases[changed.op.name] == "update"
+    changes = {step.node.name for step in session.plan((late, changed), ()).steps if step.cells}
+    assert changes == {changed.op.name}

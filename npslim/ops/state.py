@@ -60,7 +60,7 @@ def _(*, shape, dtype):
     return Spec(as_shape(shape), numpy_dtype(dtype))
 
 
-@op(type="Identity", refs=("ref",), stateful=True)
+@op(type="Identity", refs=("ref",), only_reads=True, stateful=True)
 def read(ref):
     """The value of a variable. Raises FailedPreconditionError before it is initialized."""
     return ref.initialized()
@@ -213,7 +213,7 @@ scatter_max = _scatter(
 )
 
 
-@op(type="IsVariableInitialized", refs=("ref",), stateful=True, differentiable=False)
+@op(type="IsVariableInitialized", refs=("ref",), only_reads=True, stateful=True, differentiable=False)
 def is_variable_initialized(ref):
     """Whether the variable has a value."""
     return np.array(ref.value is not None)
@@ -240,7 +240,7 @@ def _(ref, *, limit):
     return Spec(ref.shape, ref.dtype)
 
 
-@op(refs=("refs",), stateful=True, differentiable=False)
+@op(refs=("refs",), only_reads=True, stateful=True, differentiable=False)
 def uninitialized(*refs):
     """The names of those of the variables that have no value: `[n]` strings."""
     return np.array([ref.name.encode() for ref in refs if ref.value is None], object)
