@@ -70,13 +70,9 @@ class Placed:
 
     def algorithm(self):
         """How a convolution is computed, as far as the shapes are known: " by windows"."""
-        specs = [t.spec.shape for t in self.step.node.inputs]
-        if self.fast not in _CONVOLUTIONS or any(shape is None or None in shape[1:] for shape in specs):
+        conv = convolution(self.step, self.attrs) if self.fast in _CONVOLUTIONS else None
+        if conv is None:
             return ""
-        x, w = specs[0], specs[1] if self.fast is not conv2d_backprop_filter else self.step.node.outputs[0].spec.shape
-        if w is None or None in w:
-            return ""
-        conv = _Convolution((x[0] or 1, *x[1:]), w, self.attrs, self.fast is conv2d_backprop_filter)
         rough = conv.algorithm == "winograd" and conv.winograd is winograd4
         return ", dilated" if conv.dilated else f" by {conv.algorithm}" + (" of 4x4" if rough else "")
 
@@ -88,7 +84,7 @@ def matmul(arena, a, b, *, transpose_a=False, transpose_b=False):
     a = a.T if transpose_a else a
     b = b.T if transpose_b else b
     shape = (a.shape[0], b.shape[1])
-    y = _take(arena, shape, a.dtype)
+    y = take(arena, shape, a.dtype)
     large_product(a, b, y)
     return y
 
@@ -106,6 +102,7 @@ class _Convolution:
         self.given, self.dilated = given, given.dilations != (1, 1)
         self.slide = Slide(given.kernel, given.strides, tuple(before for before, _ in pads))
         self.output = given.join(n, out, w[3])
+        self.places, self.channels = n * out[0] * out[1], c
         self.algorithm = algorithm(given.kernel, given.strides, c, w[3], out[1], by_filter)
         self.winograd = winograd4 if attrs.get("rough") else winograd
         inside = not any(map(any, pads)) and not given.channels_first
@@ -117,6 +114,19 @@ class _Convolution:
 
     def last(self, x):
         return self.given.channels_last(x)
+
+
+def convolution(step, attrs=None):
+    """What is known of a step's convolution, for one image if it is not known for how many; None if that is too little.
+
+    attrs: in place of the node's own.
+    """
+    node = step.node
+    by_filter = node.op.name == "conv2d_backprop_filter"
+    x, w = node.inputs[0].spec.shape, (node.outputs[0] if by_filter else node.inputs[1]).spec.shape
+    if None in (x, w) or None in (*x[1:], *w):
+        return None
+    return _Convolution((x[0] or 1, *x[1:]), w, attrs or node.attrs, by_filter)
 
 
 def rows(x):
@@ -134,7 +144,7 @@ def conv2d(arena, x, w, **attrs):
     conv = _Convolution(x.shape, w.shape, attrs)
     if conv.dilated:
         return None
-    y = _take(arena, conv.output, x.dtype)
+    y = take(arena, conv.output, x.dtype)
     x, out = conv.last(x), conv.last(y)
     if conv.algorithm == "dense":
         large_product(flat(x), rows(w), flat(out))
@@ -152,7 +162,7 @@ def conv2d_backprop_input(arena, like, w, g, **attrs):
     conv = _Convolution(like.shape, w.shape, attrs)
     if conv.dilated:
         return None
-    x = _take(arena, like.shape, g.dtype)
+    x = take(arena, like.shape, g.dtype)
     g, out = conv.last(g), conv.last(x)
     if conv.algorithm == "dense":
         large_product(flat(g), rows(w).T, flat(out))
@@ -171,7 +181,7 @@ def conv2d_backprop_filter(arena, x, like, g, **attrs):
     conv = _Convolution(x.shape, like.shape, attrs, by_filter=True)
     if conv.dilated:
         return None
-    w = _take(arena, like.shape, g.dtype)
+    w = take(arena, like.shape, g.dtype)
     x, g = conv.last(x), conv.last(g)
     if conv.algorithm == "dense":
         large_product(flat(x).T, flat(g), rows(w))
@@ -205,7 +215,7 @@ def depthwise_conv2d_native(arena, x, w, **attrs):
     conv = _Depthwise(x.shape, w.shape, attrs)
     if conv.rare:
         return None
-    y = _take(arena, conv.output, x.dtype)
+    y = take(arena, conv.output, x.dtype)
     depthwise.correlate(conv.last(x), w[..., 0], conv.last(y), conv.slide)
     return y
 
@@ -215,7 +225,7 @@ def depthwise_conv2d_native_backprop_input(arena, like, w, g, **attrs):
     conv = _Depthwise(like.shape, w.shape, attrs)
     if conv.rare:
         return None
-    x = _take(arena, like.shape, g.dtype)
+    x = take(arena, like.shape, g.dtype)
     correlate_input(conv.last(g), w[..., 0], conv.last(x), conv.slide, depthwise.correlate)
     return x
 
@@ -234,7 +244,7 @@ def fused_batch_norm(arena, x, scale, offset, *given, epsilon=1e-3, data_format=
     else:
         mean, variance = given
         unbiased = variance
-    y = _take(arena, x.shape, x.dtype)
+    y = take(arena, x.shape, x.dtype)
     rate = scale / np.sqrt(variance + epsilon)
     batch_norm.normalize(rows(x), mean, rate, offset, rows(y), relu)
     return y, np.asarray(mean, x.dtype), np.asarray(unbiased, x.dtype)
@@ -254,7 +264,7 @@ def fused_batch_norm_grad(arena, g, x, scale, *lent, epsilon=1e-3, data_format=N
         return None
     n = x.size // x.shape[-1]
     mean, variance = (lent[0], lent[1] * (max(n - 1, 1) / n)) if lent else batch_norm.moments(rows(x))
-    g_x = _take(arena, x.shape, x.dtype)
+    g_x = take(arena, x.shape, x.dtype)
     inverse = 1 / np.sqrt(variance + epsilon)
     return g_x, *batch_norm.gradients(rows(g), rows(x), scale, mean, inverse, rows(g_x), y)
 
@@ -296,7 +306,7 @@ def _pooled(kernel, arena, x, ksize, attrs):
         return None
     given, slide = slides
     n, sizes, c = given.split(x.shape)
-    y = _take(arena, given.join(n, given.output_sizes(sizes), c), x.dtype)
+    y = take(arena, given.join(n, given.output_sizes(sizes), c), x.dtype)
     kernel(given.channels_last(x), given.channels_last(y), slide)
     return y
 
@@ -318,7 +328,7 @@ def max_pool2d_grad(arena, x, g, *lent, ksize, **attrs):
     if slides is None or y is None or y.size == 0 or np.isnan(y.max()):
         return None
     given, slide = slides
-    out = _take(arena, x.shape, g.dtype)
+    out = take(arena, x.shape, g.dtype)
     last = given.channels_last
     pool.maximum_grad(last(x), last(y), last(g), last(out), slide)
     return out
@@ -331,7 +341,7 @@ def relu_max_pool2d_grad(arena, y, g, pooled, **attrs):
     """
     if not (g.flags.c_contiguous and pooled.flags.c_contiguous):
         return None
-    positive = _take(arena, g.shape, g.dtype)
+    positive = take(arena, g.shape, g.dtype)
     by_blocks([(where_positive, (0, 1))], [g, pooled], ("whole", "whole"), positive)
     result = max_pool2d_grad(arena, y, positive, pooled, **attrs)
     arena.give(positive)
@@ -344,7 +354,7 @@ def avg_pool2d_grad(arena, like, g, *, ksize, **attrs):
     if slides is None:
         return None
     given, slide = slides
-    out = _take(arena, like.shape, g.dtype)
+    out = take(arena, like.shape, g.dtype)
     pool.mean_grad(given.channels_last(g), given.channels_last(out), slide)
     return out
 
@@ -372,7 +382,7 @@ def lend(step, forwards):
     return (*step.inputs, *(forward.outputs[i] for i in outputs))
 
 
-def _take(arena, shape, dtype):
+def take(arena, shape, dtype):
     return arena.take(shape, dtype, math.prod(shape))
 
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from npslim.fast import kernels
 from npslim.fast.arena import LARGE, Arenas
+from npslim.fast.branches import merge_branches
 from npslim.fast.cross_entropy import join_cross_entropy
 from npslim.fast.joins import join_relus, lend_results
 from npslim.fast.kernels import Placed
@@ -492,7 +493,7 @@ give_back.label = "gives back"
 
 PASSES = [
     forward_identities, fold_constants, merge_equal, lend_results, join_relus, join_cross_entropy, join_updates,
-    fuse_elementwise, place_kernels, block_updates,
+    merge_branches, fuse_elementwise, place_kernels, block_updates,
 ]  # fmt: skip
 
 
