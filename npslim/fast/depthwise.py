@@ -1,10 +1,12 @@
-"""Depthwise convolution: each channel by a filter of its own, one place of the window after the other.
+"""Depthwise convolution: each channel by a filter of its own, read and written where the arrays lie.
 
-A part of the padded input lies in cache as flat rows of places, so that a place of the window is a shift of the whole
-part, and einsum adds up all places in one pass. Of the places of a stride each has its own rows.
-
-The gradient by the filter is left to the plain kernel: its einsum was quicker than any of these.
+Outputs are cut into rectangles whose windows have the same places inside: the inner one, and those along the edges. Of
+each, einsum adds up all places of the window in one pass. Pixels of few channels are taken several at a time, with the
+filter as often side by side, so that its loops are long.
 """
+
+import functools
+import math
 
 import numpy as np
 
@@ -12,72 +14,109 @@ from npslim.fast.arena import scratch
 from npslim.fast.tiles import cut
 from npslim.fast.workers import each
 
-TILE = 1 << 17  # elements of the result in a tile
-WIDTH = 1 << 10  # elements of places laid side by side, so that NumPy's loops are long
-
-
-class Tile:
-    """Padded rows of some images, flat, for each place of the stride; `grid`: the result's images, rows, columns."""
-
-    def __init__(self, x, slide, out, images, rows):
-        (kh, kw), (sh, sw), (top, left) = slide.kernel, slide.strides, slide.first
-        n, count = images.stop - images.start, rows.stop - rows.start
-        h, w, c = x.shape[1:]
-        self.c, self.slide, self.wide = c, slide, max(1, WIDTH // c)
-        over = (kh - 1) // sh  # rows of the next output rows that a window sees
-        columns = out[1] + (kw - 1) // sw
-        self.grid = (n, count + over, columns)
-        self.valid = (slice(None), slice(0, count), slice(0, out[1]))
-        places = n * (count + over) * columns
-        self.places = -(-places // self.wide) * self.wide  # of which the last ones are not used
-        size = (self.places + (over + 1) * columns + self.wide) * c
-        self.parts = scratch(2, sh * sw * size, x.dtype).reshape(sh, sw, size)
-        self.parts.fill(0)
-        inner = self.parts[:, :, : places * c].reshape(sh, sw, *self.grid, c)
-        for a in range(sh):
-            ys = _inside(rows.start * sh - top + a, sh, count + over, h)
-            for b in range(sw):
-                xs = _inside(b - left, sw, columns, w)
-                inner[a, b, :, ys[0], xs[0]] = x[images, ys[1], xs[1]]
-
-    def seen(self, a, b):
-        """What windows see at their places (a, b), (a + sh, b) ..., as `[m, ki, kj, wide * c]`: rows that overlap."""
-        (kh, kw), (sh, sw) = self.slide.kernel, self.slide.strides
-        part, step = self.parts[a, b], self.parts.itemsize
-        shape = (self.places // self.wide, len(range(a, kh, sh)), len(range(b, kw, sw)), self.wide * self.c)
-        strides = (self.wide * self.c * step, self.grid[2] * self.c * step, self.c * step, step)
-        return np.lib.stride_tricks.as_strided(part, shape, strides)
-
-    def temporary(self, number, dtype):
-        return scratch(number, self.places * self.c, dtype).reshape(-1, self.wide * self.c)
-
-    def result(self, block):
-        """The block's elements that are the output's: `[n, rows, ow, c]`."""
-        size = self.grid[0] * self.grid[1] * self.grid[2]
-        return block.reshape(-1, self.c)[:size].reshape(*self.grid, self.c)[self.valid]
-
-
-def _inside(start, stride, count, size):
-    """(slice of `count` places, slice of the input) of the places start, start + stride ... that are inside."""
-    low = min(count, max(0, -(start // stride)))
-    high = max(low, min(count, -((start - size) // stride)))
-    begin = start + low * stride
-    return slice(low, high), slice(begin, begin + (high - low - 1) * stride + 1, stride) if high > low else slice(0, 0)
+TILE, LEAST = 1 << 19, 1 << 18  # elements of the result in a tile: a call of einsum takes 10 us
+SHORT, LONG = 1 << 8, 1 << 9  # elements of pixels taken at once: if they come out even; at the most
+GROUP = 1 << 8  # products added up in single precision: those of some rows
 
 
 def correlate(x, w, y, slide):
     """`x` `[n, h, w, c]` by filters `[kh, kw, c]` into `y` `[n, oh, ow, c]`; zeros lie around x."""
-    sh, sw = slide.strides
+    c = w.shape[2]
+    filters = np.tile(w, max(1, LONG // c))
 
-    def one(part):
-        tile = Tile(x, slide, y.shape[1:3], *part)
-        filters = np.tile(w, tile.wide)
-        total, term = tile.temporary(3, y.dtype), tile.temporary(4, y.dtype)
-        for a, b in np.ndindex(min(sh, slide.kernel[0]), min(sw, slide.kernel[1])):
-            out = term if a or b else total
-            np.einsum("mijk,ijk->mk", tile.seen(a, b), filters[a::sh, b::sw], out=out)
-            if a or b:
-                np.add(total, term, out=total)
-        y[part] = tile.result(total)
+    def one(tile):
+        for windows, out, (i, j) in rectangles(x, y, slide, tile):
+            np.einsum("nrqijk,ijk->nrqk", windows, filters[i, j, : out.shape[3]], out=out)
 
-    each(one, cut(len(x), y.shape[1], y.shape[2], max(1, TILE // w.shape[2]), max(1, TILE // (4 * w.shape[2]))))
+    each(one, tiles(y))
+
+
+def correlate_filter(x, g, w, slide):
+    """The gradient of `correlate` by its filter, into `w`, for the cotangent `g` of y."""
+    parts = tiles(g)
+    totals = np.zeros((len(parts), *w.shape))
+
+    def one(number):
+        for windows, cotangent, (i, j) in rectangles(x, g, slide, parts[number], alone=True):
+            rows, columns = windows.shape[1:3]
+            size = min(rows, max(1, GROUP // columns))
+            whole = rows - rows % size
+            for some in (slice(0, whole), slice(whole, rows)) if windows.size else ():
+                _add_up(windows[:, some], cotangent[:, some], size, totals[number, i, j])
+
+    each(one, range(len(parts)))
+    w[...] = totals.sum(axis=0)
+
+
+def tiles(y):
+    """(images, rows) of each tile of the result."""
+    n, rows, columns, c = y.shape
+    return cut(n, rows, columns, max(1, TILE // c), max(1, LEAST // c))
+
+
+def _add_up(windows, cotangent, size, into):
+    """Add the products' sums over images, rows and columns; those of `size` rows are added up in single precision."""
+    n, rows, *others = windows.shape
+    size = min(size, rows)
+    if rows:
+        windows = windows.reshape(n, rows // size, size, *others)
+        cotangent = cotangent.reshape(n, rows // size, size, *cotangent.shape[2:])
+        shape = (n, rows // size, *into.shape)
+        sums = scratch(0, math.prod(shape), cotangent.dtype).reshape(shape)
+        np.einsum("nrsqijk,nrsqk->nrijk", windows, cotangent, out=sums)
+        into += sums.sum(axis=(0, 1), dtype=np.float64)
+
+
+def rectangles(x, y, slide, tile, alone=False):
+    """(what the windows see `[n, r, q, i, j, k]`, their outputs `[n, r, q, k]`, slices of places) of parts of a tile.
+
+    q counts pixels, or groups of pixels side by side unless they shall be taken alone, and k their elements.
+    """
+    images, rows = tile
+    (kh, kw), (sh, sw), (top, left) = slide.kernel, slide.strides, slide.first
+    n, c = images.stop - images.start, y.shape[3]
+    image, row, column, channel = x.strides
+    joined = not alone and sw == 1 and all(a.strides[2:] == (c * a.itemsize, a.itemsize) for a in (x, y))
+    sizes = (SHORT // c, LONG // c) if joined else (1, 1)
+    across = runs(x.shape[2], 0, y.shape[2], kw, sw, left)
+    for ys, i in runs(x.shape[1], rows.start, rows.stop, kh, sh, top):
+        for xs, j in across:
+            for begin, count, size in pieces(xs.start, xs.stop, *sizes):
+                out = y[images, ys, begin : begin + count * size].reshape(n, -1, count, size * c)
+                start = (images.start, ys.start * sh - top + i.start, begin * sw - left + j.start)
+                shape = (n, out.shape[1], count, i.stop - i.start, j.stop - j.start, size * c)
+                yield _view(x, start, shape, (image, row * sh, column * sw * size, row, column, channel)), out, (i, j)
+
+
+@functools.lru_cache(maxsize=256)
+def runs(size, begin, end, kernel, stride, first):
+    """[(slice of outputs, slice of the window's places that lie inside)]: the outputs begin, ..., end - 1, in order."""
+    found = []
+    for p in range(begin, end):
+        low = min(kernel, max(0, first - p * stride))
+        inside = slice(low, max(low, min(kernel, size - p * stride + first)))
+        if found and found[-1][1] == inside:
+            found[-1] = slice(found[-1][0].start, p + 1), inside
+        else:
+            found.append((slice(p, p + 1), inside))
+    return found
+
+
+@functools.lru_cache(maxsize=256)
+def pieces(begin, end, least, most):
+    """[(first column, groups, columns in a group)], groups of `most` columns at most; all alike if of `least`."""
+    count = end - begin
+    most = max(1, min(count, most))
+    size = max(d for d in range(1, most + 1) if count % d == 0)
+    size = size if size >= least else most
+    whole = count - count % size
+    found = [(begin, whole // size, size), (begin + whole, 1, count - whole)]
+    return found[: 1 if whole == count else 2]
+
+
+def _view(x, start, shape, strides):
+    """What lies in `x` from the place `start` on. (`as_strided` takes 10 us.)"""
+    if not x.flags.c_contiguous or 0 in shape:
+        return np.lib.stride_tricks.as_strided(x[tuple(slice(i, None) for i in start)], shape, strides)
+    offset = sum(i * step for i, step in zip(start, x.strides, strict=False))
+    return np.ndarray(shape, x.dtype, x, offset, strides)

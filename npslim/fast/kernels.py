@@ -230,6 +230,16 @@ def depthwise_conv2d_native_backprop_input(arena, like, w, g, **attrs):
     return x
 
 
+def depthwise_conv2d_native_backprop_filter(arena, x, like, g, **attrs):
+    """`ops.conv.depthwise_conv2d_native_backprop_filter`."""
+    conv = _Depthwise(x.shape, like.shape, attrs)
+    if conv.rare:
+        return None
+    w = take(arena, like.shape, g.dtype)
+    depthwise.correlate_filter(conv.last(x), conv.last(g), w[..., 0], conv.slide)
+    return w
+
+
 # ---- batch normalization
 
 
@@ -391,7 +401,8 @@ FAST = {
     kernel.__name__: kernel
     for kernel in (
         matmul, conv2d, conv2d_backprop_input, conv2d_backprop_filter,
-        depthwise_conv2d_native, depthwise_conv2d_native_backprop_input, fused_batch_norm, fused_batch_norm_grad,
+        depthwise_conv2d_native, depthwise_conv2d_native_backprop_input, depthwise_conv2d_native_backprop_filter,
+        fused_batch_norm, fused_batch_norm_grad,
         max_pool2d, max_pool2d_grad, avg_pool2d, avg_pool2d_grad, bias_add_grad,
     )
 }  # fmt: skip

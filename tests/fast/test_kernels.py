@@ -14,6 +14,7 @@ from npslim.ops.conv import (
     conv2d_backprop_filter,
     conv2d_backprop_input,
     depthwise_conv2d_native,
+    depthwise_conv2d_native_backprop_filter,
     depthwise_conv2d_native_backprop_input,
 )
 from npslim.ops.linear import matmul
@@ -21,7 +22,11 @@ from npslim.ops.normalize import bias_add_grad, fused_batch_norm, fused_batch_no
 from npslim.ops.pool import avg_pool2d, avg_pool2d_grad, max_pool2d, max_pool2d_grad
 
 FAMILY = (conv2d, conv2d_backprop_input, conv2d_backprop_filter)
-DEPTHWISE = (depthwise_conv2d_native, depthwise_conv2d_native_backprop_input)
+DEPTHWISE = (
+    depthwise_conv2d_native,
+    depthwise_conv2d_native_backprop_input,
+    depthwise_conv2d_native_backprop_filter,
+)
 SUMS = {op.name: op for op in (*FAMILY, *DEPTHWISE, matmul, avg_pool2d, avg_pool2d_grad, bias_add_grad)}
 EXACT = {op.name: op for op in (max_pool2d, max_pool2d_grad)}
 NORMS = {op.name: op for op in (fused_batch_norm, fused_batch_norm_grad)}
@@ -39,7 +44,10 @@ def tiles(request, monkeypatch):
         monkeypatch.setattr(winograd4, "PIECES", 2)
         monkeypatch.setattr(pool, "BLOCK", 8)
         monkeypatch.setattr(depthwise, "TILE", 12)
-        monkeypatch.setattr(depthwise, "WIDTH", 6)
+        monkeypatch.setattr(depthwise, "LEAST", 6)
+        monkeypatch.setattr(depthwise, "GROUP", 6)
+        monkeypatch.setattr(depthwise, "SHORT", 4)
+        monkeypatch.setattr(depthwise, "LONG", 6)
         monkeypatch.setattr(batch_norm, "BLOCK", 8)
         monkeypatch.setattr(batch_norm, "LONG", 6)
         monkeypatch.setattr(batch_norm, "WIDTH", 3)
@@ -111,6 +119,7 @@ def test_drawn_convolutions(tiles, monkeypatch, drawn, algorithm):
     g = np.random.default_rng(3).normal(size=(*g.shape[:3], x.shape[3]))
     check_sums(depthwise_conv2d_native, (x, w), attrs)
     check_sums(depthwise_conv2d_native_backprop_input, (x, w, g), attrs)
+    check_sums(depthwise_conv2d_native_backprop_filter, (x, w, g), attrs)
 
 
 def largest_near(x):
