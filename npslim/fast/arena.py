@@ -2,43 +2,132 @@
 
 An allocation of the system costs page faults on first use: twice the time of the work itself. A plan's arenas wait
 here; each run takes one of its own, so concurrent runs share nothing.
+
+A run of a plan takes and gives back the same buffers each time. So the first one is written down, and what it took goes
+back to the system: plans that run once keep nothing. For the following runs, each buffer gets its place in one piece of
+memory, where those that are never in use at once may lie over each other.
 """
 
+import ctypes
+import os
 import threading
 
 import numpy as np
 
 LARGE = 1 << 16  # bytes: below, the allocator of NumPy is as quick
+ALIGNED = 64  # bytes: buffers begin at multiples of this
+MANY = 8  # layouts that an arena remembers, such as those for batches of another size
 
 
 class Arena:
-    """Free buffers by size."""
+    """The memory of one run at a time.
+
+    events: what this run has done so far: the size of each buffer taken, ~number for one given back, the number being
+    the place of its taking among the events.
+    """
 
     def __init__(self):
-        self.free = {}
-        self.owned = set()
+        self.layouts = {}  # size of a run's first buffer -> Layout
+        self.memory = None
+        self._begin()
+
+    def _begin(self):
+        self.events = []
+        self.layout = None  # what this run follows, as long as it does the same
+        self.taken = {}  # address -> number
+        self.free = {}  # size -> buffers, of a run that follows no layout
 
     def take(self, shape, dtype, count):
         """An array of `count` elements, its values arbitrary."""
         nbytes = count * dtype.itemsize
-        waiting = self.free.get(nbytes)
-        buffer = waiting.pop() if waiting else self._new(nbytes)
-        return np.ndarray(shape, dtype, buffer)
-
-    def _new(self, nbytes):
-        buffer = np.empty(nbytes, np.uint8)
-        self.owned.add(id(buffer))
-        return buffer
+        if nbytes < LARGE:
+            return np.empty(shape, dtype)
+        if not self.events:
+            self._follow(self.layouts.get(nbytes))
+        number = len(self.events)
+        self._note(nbytes)
+        place = self.layout.places.get(number) if self.layout is not None else None
+        if place is not None:
+            array = np.ndarray(shape, dtype, self.memory, place)
+        else:
+            waiting = self.free.get(nbytes)
+            array = np.ndarray(shape, dtype, waiting.pop() if waiting else np.empty(nbytes, np.uint8))
+        self.taken[array.ctypes.data] = number
+        return array
 
     def give(self, array):
         """Take back the buffer of `array`; an array from elsewhere is left alone."""
+        number = self.taken.pop(array.ctypes.data, None) if isinstance(array, np.ndarray) else None
         buffer = getattr(array, "base", None)
-        if id(buffer) in self.owned:
+        if number is None or not isinstance(buffer, np.ndarray):
+            return
+        self._note(~number)
+        if buffer.nbytes == self.events[number]:  # one of its own
             self.free.setdefault(buffer.nbytes, []).append(buffer)
 
-    def forget(self):
-        """Keep only buffers that are free: the others belong to whoever holds them now."""
-        self.owned = {id(buffer) for waiting in self.free.values() for buffer in waiting}
+    def _note(self, event):
+        """A run that does something else than the one whose layout it follows, gets no more memory from there.
+
+        What it has got so far lies where nothing else in use does: up to now, it has done the same.
+        """
+        if self.layout is not None:
+            number, known = len(self.events), self.layout.events
+            if number == len(known) or known[number] != event:
+                self.layout = None
+        self.events.append(event)
+
+    def _follow(self, layout):
+        if layout is not None and (self.memory is None or self.memory.nbytes < layout.nbytes):
+            self.memory = None
+            memory = np.empty(layout.nbytes + ALIGNED, np.uint8)
+            self.memory = memory[-memory.ctypes.data % ALIGNED :]
+        self.layout = layout
+
+    def end(self):
+        """The run is over; buffers that it has not given back belong to whoever holds them now."""
+        if self.events and (self.layout is None or len(self.layout.events) != len(self.events)):
+            self.layouts.pop(self.events[0], None)
+            self.layouts[self.events[0]] = Layout(self.events)
+            if len(self.layouts) > MANY:
+                del self.layouts[next(iter(self.layouts))]
+            self._begin()
+            _trim()
+        self._begin()
+
+
+def _trim():
+    """Let the C library hand back to the system what has become free; it keeps pieces of up to 32 MB otherwise."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if os.name == "posix" else None
+    if trim is not None:
+        trim(0)
+
+
+class Layout:
+    """Where the buffers of a run lie. places: {number of a taking: offset}, of those that were given back."""
+
+    def __init__(self, events):
+        self.events, self.places, self.nbytes = events, {}, 0
+        ends = {~event: i for i, event in enumerate(events) if event < 0}
+        numbers = sorted(ends, key=lambda number: -events[number])
+        begins, until = np.array(numbers, int), np.array([ends[number] for number in numbers], int)
+        froms, tos = np.zeros((2, len(numbers)), int)
+        for i, number in enumerate(numbers):  # the large ones first, each as low as it can be
+            at_once = (begins[:i] < until[i]) & (until[:i] > begins[i])
+            offset = _gap(froms[:i][at_once], tos[:i][at_once], events[number])
+            self.places[number] = offset
+            froms[i], tos[i] = offset, offset + -(-events[number] // ALIGNED) * ALIGNED
+        self.nbytes = int(tos.max(initial=0))
+
+
+def _gap(froms, tos, nbytes):
+    """The lowest offset of `nbytes` that lie in none of the pieces."""
+    offset = 0
+    order = np.argsort(froms)
+    for begin, end in zip(froms[order].tolist(), tos[order].tolist(), strict=True):
+        if begin - offset >= nbytes:
+            break
+        offset = max(offset, end)
+    return offset
 
 
 class Arenas:
@@ -56,7 +145,7 @@ class Arenas:
 
     def leave(self, arena):
         """The run is over."""
-        arena.forget()
+        arena.end()
         self.waiting.append(arena)
 
 

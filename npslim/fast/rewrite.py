@@ -470,7 +470,7 @@ def _give_back(draft, arena, deaths):
     arenas, steps = Arenas(), draft.plan.steps
     returned = {slot for slots in deaths.values() for slot in slots}
     given = [Step(steps[0].node, arenas.enter, (), (arena,), (), rewritten=True)]
-    ended = set()
+    ended, last_read = set(), {slot: i for i, step in enumerate(steps) for slot in step.inputs}
     for i, step in enumerate(steps):
         waiting = tuple(slot for slot in step.drop if slot in returned and slot not in ended)
         step.drop = tuple(slot for slot in step.drop if slot not in waiting)
@@ -478,8 +478,9 @@ def _give_back(draft, arena, deaths):
         given.append(step)
         if i in deaths:
             ended.update(deaths[i])
-            inputs = (arena, *deaths[i])
-            given.append(Step(step.node, give_back, inputs, (), (), fade=tuple(deaths[i]), rewritten=True))
+            lends = tuple(slot for slot in deaths[i] if last_read.get(slot, -1) > i)  # its shape
+            drop = tuple(slot for slot in deaths[i] if slot not in lends)
+            given.append(Step(step.node, give_back, (arena, *deaths[i]), (), (), lends, drop, rewritten=True))
     given.append(Step(steps[-1].node, arenas.leave, (arena,), (), (), rewritten=True))
     steps[:] = given
 
