@@ -137,3 +137,18 @@ def correlate_input(g, w, x, slide, correlate):
                 correlate(g, part, target, Slide(part.shape[:2], (1, 1), first))
             else:
                 target[...] = 0
+
+
+def phases(x, y, slide, dilations):
+    """[(part of x, part of y, Slide)]: the convolutions of every d-th row and column that make up a dilated one.
+
+    y[p] is the sum of x[p - first + i * d] w[i]; the windows must have no strides. Each part of x belongs to one of y.
+    """
+    (dh, dw), (top, left) = dilations, slide.first
+    found = []
+    for a in range(dh):
+        i, u = (a - top) % dh, (a - top) // dh
+        for b in range(dw):
+            j, v = (b - left) % dw, (b - left) // dw
+            found.append((x[:, i::dh, j::dw], y[:, a::dh, b::dw], Slide(slide.kernel, (1, 1), (-u, -v))))
+    return found

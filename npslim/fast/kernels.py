@@ -12,10 +12,11 @@ import numpy as np
 
 from npslim.fast import batch_norm, columns, depthwise, pool, winograd, winograd4
 from npslim.fast import conv as windows
-from npslim.fast.blas import large_product
+from npslim.fast.blas import large_product, product
 from npslim.fast.choice import algorithm
-from npslim.fast.conv import Slide, correlate_input
+from npslim.fast.conv import Slide, correlate_input, phases
 from npslim.fast.loops import by_blocks, where_positive
+from npslim.fast.workers import each
 from npslim.ops.windows import per_dimension, sliding
 from npslim.spec import is_full
 
@@ -73,8 +74,10 @@ class Placed:
         conv = convolution(self.step, self.attrs) if self.fast in _CONVOLUTIONS else None
         if conv is None:
             return ""
+        if conv.rare:
+            return ", left to the plain one"
         rough = conv.algorithm == "winograd" and conv.winograd is winograd4
-        return ", dilated" if conv.dilated else f" by {conv.algorithm}" + (" of 4x4" if rough else "")
+        return f" by {conv.algorithm}" + " of 4x4" * rough + ", dilated" * (conv.dilations != (1, 1))
 
 
 def matmul(arena, a, b, *, transpose_a=False, transpose_b=False):
@@ -99,18 +102,24 @@ class _Convolution:
         given = sliding(w[:2], attrs["strides"], attrs["padding"], attrs.get("data_format"), attrs.get("dilations", 1))
         n, sizes, c = given.split(shape)
         pads, out = given.pads(sizes), given.output_sizes(sizes)
-        self.given, self.dilated = given, given.dilations != (1, 1)
+        self.given, self.dilations = given, given.dilations
+        self.rare = given.dilations != (1, 1) != given.strides
         self.slide = Slide(given.kernel, given.strides, tuple(before for before, _ in pads))
         self.output = given.join(n, out, w[3])
         self.places, self.channels = n * out[0] * out[1], c
-        self.algorithm = algorithm(given.kernel, given.strides, c, w[3], out[1], by_filter)
+        self.algorithm = algorithm(given.kernel, given.strides, c, w[3], out[1] // given.dilations[1], by_filter)
         self.winograd = winograd4 if attrs.get("rough") else winograd
-        inside = not any(map(any, pads)) and not given.channels_first
-        if inside and given.kernel == tuple(sizes):
+        inside = not any(map(any, pads))
+        if inside and given.kernel == tuple(sizes) and not given.channels_first:
             self.algorithm = "dense"
-        elif self.algorithm == "product" and not inside:
-            self.algorithm = "columns"
+        elif self.algorithm == "product":
+            self.algorithm = "columns" if not inside else "products of images" if given.channels_first else "product"
         self.direct = windows if self.algorithm == "windows" else columns
+
+    def parts(self, x, y):
+        """[(part of x, part of y, Slide)] without dilations, channels last."""
+        x, y = self.last(x), self.last(y)
+        return [(x, y, self.slide)] if self.dilations == (1, 1) else phases(x, y, self.slide, self.dilations)
 
     def last(self, x):
         return self.given.channels_last(x)
@@ -139,59 +148,86 @@ def flat(x):
     return x.reshape(len(x), -1)
 
 
+def each_image(matrix, x, y):
+    """`matrix` times each image of `x` `[n, c, h, w]`, whose channels are rows, into `y` `[n, o, h, w]`."""
+    each(lambda i: np.matmul(matrix, flat(x[i]), out=flat(y[i])), range(len(x)))
+
+
 def conv2d(arena, x, w, **attrs):
     """`ops.conv.conv2d`."""
     conv = _Convolution(x.shape, w.shape, attrs)
-    if conv.dilated:
+    if conv.rare:
         return None
     y = take(arena, conv.output, x.dtype)
-    x, out = conv.last(x), conv.last(y)
-    if conv.algorithm == "dense":
-        large_product(flat(x), rows(w), flat(out))
+    if conv.algorithm == "products of images":
+        each_image(w[0, 0].T, x, y)
+    elif conv.algorithm == "dense":
+        large_product(flat(x), rows(w), flat(y))
     elif conv.algorithm == "product":
-        large_product(rows(x), w[0, 0], rows(out))
-    elif conv.algorithm == "winograd":
-        conv.winograd.correlate(x, w, out, conv.slide.first)
+        large_product(rows(x), w[0, 0], rows(y))
     else:
-        conv.direct.correlate(x, w, out, conv.slide)
+        for source, target, slide in conv.parts(x, y):
+            if conv.algorithm == "winograd":
+                conv.winograd.correlate(source, w, target, slide.first)
+            else:
+                conv.direct.correlate(source, w, target, slide)
     return y
 
 
 def conv2d_backprop_input(arena, like, w, g, **attrs):
     """`ops.conv.conv2d_backprop_input`."""
     conv = _Convolution(like.shape, w.shape, attrs)
-    if conv.dilated:
+    if conv.rare:
         return None
     x = take(arena, like.shape, g.dtype)
-    g, out = conv.last(g), conv.last(x)
-    if conv.algorithm == "dense":
-        large_product(flat(g), rows(w).T, flat(out))
+    if conv.algorithm == "products of images":
+        each_image(w[0, 0], g, x)
+    elif conv.algorithm == "dense":
+        large_product(flat(g), rows(w).T, flat(x))
     elif conv.algorithm == "product":
-        large_product(rows(g), w[0, 0].T, rows(out))
-    elif conv.algorithm == "winograd":
-        top, left = conv.slide.first
-        conv.winograd.correlate(g, w, out, (2 - top, 2 - left), turned=True)
+        large_product(rows(g), w[0, 0].T, rows(x))
     else:
-        correlate_input(g, w.transpose(0, 1, 3, 2), out, conv.slide, conv.direct.correlate)
+        for target, cotangent, slide in conv.parts(x, g):
+            if conv.algorithm == "winograd":
+                first = 2 - slide.first[0], 2 - slide.first[1]
+                conv.winograd.correlate(cotangent, w, target, first, turned=True)
+            else:
+                correlate_input(cotangent, w.transpose(0, 1, 3, 2), target, slide, conv.direct.correlate)
     return x
 
 
 def conv2d_backprop_filter(arena, x, like, g, **attrs):
     """`ops.conv.conv2d_backprop_filter`."""
     conv = _Convolution(x.shape, like.shape, attrs, by_filter=True)
-    if conv.dilated:
+    if conv.rare:
         return None
     w = take(arena, like.shape, g.dtype)
-    x, g = conv.last(x), conv.last(g)
-    if conv.algorithm == "dense":
+    if conv.algorithm == "products of images":
+        w[...] = 0
+        for image, cotangent in zip(x, g, strict=True):
+            product(flat(image), flat(cotangent).T, w[0, 0], add=1.0)
+    elif conv.algorithm == "dense":
         large_product(flat(x).T, flat(g), rows(w))
     elif conv.algorithm == "product":
         large_product(rows(x).T, rows(g), w[0, 0])
-    elif conv.algorithm == "winograd":
-        conv.winograd.correlate_filter(x, g, w, conv.slide.first)
     else:
-        conv.direct.correlate_filter(x, g, w, conv.slide)
+        _add_up_filters(arena, conv, conv.parts(x, g), w)
     return w
+
+
+def _add_up_filters(arena, conv, parts, w):
+    term = w
+    for number, (source, cotangent, slide) in enumerate(parts):
+        if number == 1:
+            term = take(arena, w.shape, w.dtype)
+        if conv.algorithm == "winograd":
+            conv.winograd.correlate_filter(source, cotangent, term, slide.first)
+        else:
+            conv.direct.correlate_filter(source, cotangent, term, slide)
+        if number:
+            np.add(w, term, out=w)
+    if term is not w:
+        arena.give(term)
 
 
 def is_dense(x, w, attrs):
@@ -206,7 +242,7 @@ class _Depthwise(_Convolution):
 
     def __init__(self, shape, w, attrs):
         super().__init__(shape, w, attrs)
-        self.rare = self.dilated or w[3] != 1
+        self.rare = self.given.dilations != (1, 1) or w[3] != 1
         self.output = self.given.join(self.output[0], self.given.split(self.output)[1], w[2])
 
 

@@ -83,31 +83,38 @@ def test_each_fast_kernel_is_tested_here():
     assert set(FAST) == {*SUMS, *EXACT, *NORMS}
 
 
-def test_dilated_windows_are_left_to_the_plain_kernel():
+def test_dilated_windows_with_strides_are_left_to_the_plain_kernel():
     x, w = np.ones((1, 5, 5, 1), "f"), np.ones((2, 2, 1, 1), "f")
-    assert FAST["conv2d"](Arena(), x, w, strides=1, padding="SAME", dilations=2) is None
+    assert FAST["conv2d"](Arena(), x, w, strides=2, padding="SAME", dilations=2) is None
+    assert FAST["conv2d"](Arena(), x, w, strides=1, padding="SAME", dilations=2) is not None
 
 
 @st.composite
 def convolutions(draw):
     """(x, w, g, attrs) of a convolution."""
     kernel, strides = draw(st.tuples(*[st.integers(1, 5)] * 2)), draw(st.tuples(*[st.integers(1, 3)] * 2))
+    dilations = draw(st.tuples(*[st.integers(1, 3)] * 2)) if strides == (1, 1) else (1, 1)
     n, h, w = draw(st.integers(1, 3)), draw(st.integers(1, 11)), draw(st.integers(1, 11))
     c, o = draw(st.integers(1, 4)), draw(st.integers(1, 4))
     pads = st.tuples(st.integers(0, 6), st.integers(0, 6))
     padding = draw(st.one_of(st.sampled_from(["SAME", "VALID"]), st.tuples(pads, pads)))
     if isinstance(padding, tuple):
-        kernel = tuple(min(k, size + sum(p)) for k, size, p in zip(kernel, (h, w), padding, strict=True))
+        room = [size + sum(p) for size, p in zip((h, w), padding, strict=True)]
         padding = ((0, 0), *padding, (0, 0))
-    elif padding == "VALID":
-        kernel = min(kernel[0], h), min(kernel[1], w)
-    attrs = {"strides": strides, "padding": padding}
+    else:
+        room = (h, w) if padding == "VALID" else (99, 99)
+    kernel = tuple(min(k, (size - 1) // d + 1) for k, size, d in zip(kernel, room, dilations, strict=True))
+    attrs = {"strides": strides, "padding": padding, "dilations": dilations}
     rng = np.random.default_rng(draw(st.integers(0, 9)))
     x, filters = rng.normal(size=(n, h, w, c)), rng.normal(size=(*kernel, c, o))
+    if draw(st.booleans()):
+        attrs["data_format"], x = "NCHW", np.ascontiguousarray(x.transpose(0, 3, 1, 2))
+        if isinstance(padding, tuple):
+            attrs["padding"] = (padding[0], padding[3], *padding[1:3])
     return x, filters, rng.normal(size=conv2d.kernel(x, filters, **attrs).shape), attrs
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(convolutions(), st.sampled_from(["windows", "columns"]))
 def test_drawn_convolutions(tiles, monkeypatch, drawn, algorithm):
     monkeypatch.setattr(kernels, "algorithm", lambda *_: algorithm)
@@ -116,7 +123,7 @@ def test_drawn_convolutions(tiles, monkeypatch, drawn, algorithm):
     check_sums(conv2d_backprop_input, (x, w, g), attrs)
     check_sums(conv2d_backprop_filter, (x, w, g), attrs)
     w = w[..., :1]
-    g = np.random.default_rng(3).normal(size=(*g.shape[:3], x.shape[3]))
+    g = np.random.default_rng(3).normal(size=depthwise_conv2d_native.kernel(x, w, **attrs).shape)
     check_sums(depthwise_conv2d_native, (x, w), attrs)
     check_sums(depthwise_conv2d_native_backprop_input, (x, w, g), attrs)
     check_sums(depthwise_conv2d_native_backprop_filter, (x, w, g), attrs)
@@ -272,7 +279,7 @@ def pools(draw):
     return rng.integers(0, 3, shape).astype("d"), {"ksize": ksize, "strides": strides, "padding": padding}
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(pools())
 def test_drawn_pools(tiles, drawn):
     x, attrs = drawn
