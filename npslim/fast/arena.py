@@ -3,12 +3,13 @@
 An allocation of the system costs page faults on first use: twice the time of the work itself. A plan's arenas wait
 here; each run takes one of its own, so concurrent runs share nothing.
 
-A run of a plan takes and gives back the same buffers each time. So the first one is written down, and what it took goes
-back to the system: plans that run once keep nothing. For the following runs, each buffer gets its place in one piece of
-memory, where those that are never in use at once may lie over each other.
+A run of a plan takes and gives back the same buffers each time. So what the first one does is written down; its memory
+is the system's, and plans that run once keep nothing. For the following runs, each buffer gets its place in one piece
+of memory, where those that are never in use at once may lie over each other.
 """
 
 import ctypes
+import functools
 import os
 import threading
 
@@ -35,7 +36,6 @@ class Arena:
         self.events = []
         self.layout = None  # what this run follows, as long as it does the same
         self.taken = {}  # address -> number
-        self.free = {}  # size -> buffers, of a run that follows no layout
 
     def take(self, shape, dtype, count):
         """An array of `count` elements, its values arbitrary."""
@@ -47,23 +47,15 @@ class Arena:
         number = len(self.events)
         self._note(nbytes)
         place = self.layout.places.get(number) if self.layout is not None else None
-        if place is not None:
-            array = np.ndarray(shape, dtype, self.memory, place)
-        else:
-            waiting = self.free.get(nbytes)
-            array = np.ndarray(shape, dtype, waiting.pop() if waiting else np.empty(nbytes, np.uint8))
+        array = np.empty(shape, dtype) if place is None else np.ndarray(shape, dtype, self.memory, place)
         self.taken[array.ctypes.data] = number
         return array
 
     def give(self, array):
         """Take back the buffer of `array`; an array from elsewhere is left alone."""
         number = self.taken.pop(array.ctypes.data, None) if isinstance(array, np.ndarray) else None
-        buffer = getattr(array, "base", None)
-        if number is None or not isinstance(buffer, np.ndarray):
-            return
-        self._note(~number)
-        if buffer.nbytes == self.events[number]:  # one of its own
-            self.free.setdefault(buffer.nbytes, []).append(buffer)
+        if number is not None:
+            self._note(~number)
 
     def _note(self, event):
         """A run that does something else than the one whose layout it follows, gets no more memory from there.
@@ -86,12 +78,13 @@ class Arena:
     def end(self):
         """The run is over; buffers that it has not given back belong to whoever holds them now."""
         if self.events and (self.layout is None or len(self.layout.events) != len(self.events)):
+            first = not self.layouts
             self.layouts.pop(self.events[0], None)
             self.layouts[self.events[0]] = Layout(self.events)
             if len(self.layouts) > MANY:
                 del self.layouts[next(iter(self.layouts))]
-            self._begin()
-            _trim()
+            if first:
+                _trim()
         self._begin()
 
 
@@ -106,17 +99,24 @@ class Layout:
     """Where the buffers of a run lie. places: {number of a taking: offset}, of those that were given back."""
 
     def __init__(self, events):
-        self.events, self.places, self.nbytes = events, {}, 0
+        self.events = events
+
+    @functools.cached_property
+    def places(self):
+        events, places = self.events, {}
         ends = {~event: i for i, event in enumerate(events) if event < 0}
         numbers = sorted(ends, key=lambda number: -events[number])
         begins, until = np.array(numbers, int), np.array([ends[number] for number in numbers], int)
         froms, tos = np.zeros((2, len(numbers)), int)
         for i, number in enumerate(numbers):  # the large ones first, each as low as it can be
             at_once = (begins[:i] < until[i]) & (until[:i] > begins[i])
-            offset = _gap(froms[:i][at_once], tos[:i][at_once], events[number])
-            self.places[number] = offset
-            froms[i], tos[i] = offset, offset + -(-events[number] // ALIGNED) * ALIGNED
-        self.nbytes = int(tos.max(initial=0))
+            places[number] = froms[i] = offset = _gap(froms[:i][at_once], tos[:i][at_once], events[number])
+            tos[i] = offset + -(-events[number] // ALIGNED) * ALIGNED
+        return places
+
+    @functools.cached_property
+    def nbytes(self):
+        return max((place + self.events[number] for number, place in self.places.items()), default=0)
 
 
 def _gap(froms, tos, nbytes):

@@ -317,6 +317,7 @@ def _with_attributes(kernel, attrs):
 FRESH = {
     "bias_add_grad", "max_pool2d_grad", "fused_batch_norm_grad", "softmax_cross_entropy_with_logits", "softmax",
     "matmul", "conv2d", "conv2d_backprop_input", "conv2d_backprop_filter", "where_v2", "relu", *FUNCTIONS,
+    "standard_uniform", "standard_normal", "standard_truncated_normal",
 }  # fmt: skip
 FIRST_FRESH = {"fused_batch_norm"}
 KEEP_NOTHING = {*UPDATES, "assign", "assign_add", "assign_sub", "no_op"}

@@ -238,6 +238,18 @@ def test_random_numbers_are_not_merged():
     assert np.abs(slim.Session(kernels="fast").run(x)).min() > 0
 
 
+@pytest.mark.parametrize("drawn", [slim.random_uniform, slim.random_normal, slim.truncated_normal])
+def test_random_numbers_are_scaled_in_place_unless_they_are_fetched(drawn):
+    y = drawn([80, 90], 3.0, 5.0, seed=6)
+    (raw,) = [n.outputs[0] for n in slim.get_default_graph().get_operations() if n.op.random]
+    assert ", in place" in slim.Session().explain(y)
+    assert ", in place" not in slim.Session().explain([y, raw])
+    alone, (again, numbers) = slim.Session().run(y), slim.Session().run([y, raw])
+    np.testing.assert_array_equal(alone, again)
+    np.testing.assert_array_equal(alone, slim.Session(kernels="plain").run(y))
+    assert np.ptp(numbers) < np.ptp(alone)
+
+
 def test_the_gradient_of_relu_lets_nothing_through_where_it_is_zero():
     g = np.tile(np.array([1.5, -2.0, np.inf, -np.inf, np.nan, 0.0, -0.0], np.float32), 3000).reshape(30, -1)
     y = np.repeat(np.array([1.0, 0.0, -0.0, np.nan, 3.0], np.float32), 4200).reshape(30, -1)
