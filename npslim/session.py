@@ -183,7 +183,7 @@ def _given(plan, feeds):
 
 def _perform(steps, values, slots, run):
     """Run `steps` on the list of values."""
-    step = None
+    step, before = None, ()
     try:
         for step in steps:
             inputs = [values[slot] for slot in step.inputs]
@@ -207,6 +207,7 @@ def _perform(steps, values, slots, run):
                 for slot in step.drop:
                     values[slot] = None
     except MemoryError as error:
+        run.assigned(before or ())  # a part of the step's work, too
         run.undo()
         if isinstance(error, ResourceExhaustedError):
             raise

@@ -21,7 +21,7 @@ from npslim.fast.joins import join_relus, lend_results
 from npslim.fast.kernels import Placed
 from npslim.fast.loops import FUNCTIONS, Loop, parts_of
 from npslim.fast.quick import with_quick_kernel
-from npslim.fast.update import UPDATES, blocked, joined, new, reserving
+from npslim.fast.update import UPDATES, blocked, by_product, joined, new, reserving
 from npslim.plan import KERNELS, Step, kept, set_lifetimes, shape_only_slots, stand_in
 from npslim.spec import is_full
 
@@ -287,7 +287,9 @@ def block_updates(draft):
             last = last and all(_is_small(t.spec) for t in step.node.outputs)
     found = [i for i, step in enumerate(steps) if step.node.op.name in UPDATES and not step.cells]
     if found:
-        reserve = reserving(any(steps[i].rewritten for i in found))
+        updates = [steps[i] for i in found]
+        formed = any(one.rewritten and not by_product(UPDATES[one.node.op.name][0], one.node.attrs) for one in updates)
+        reserve = reserving({one.node.outputs[0].spec.dtype for one in updates}, formed)
         steps.insert(found[0], Step(steps[found[0]].node, reserve, (), (), (), rewritten=True))
 
 

@@ -5,6 +5,7 @@ array under the cell's lock (`Cell.initialized`), and an array that anybody hold
 update makes a new array, and what was read stays what it was.
 """
 
+import contextlib
 import sys
 
 import numpy as np
@@ -12,7 +13,7 @@ import numpy as np
 from npslim.fast.arena import scratch
 from npslim.fast.blas import add_times, product
 from npslim.fast.tiles import stretches
-from npslim.fast.workers import each
+from npslim.fast.workers import each, threads
 
 BLOCK = 1 << 15  # elements: 128 KB of float32
 SMALL = 3 << 10  # elements: below, the plain kernel is quicker, and its temporary arrays take little
@@ -46,22 +47,44 @@ class locked:
             cell.lock.release()
 
 
-def reserving(products):
+class Desks:
+    """Working memory for each thread that may help with an update: two blocks, and one for a part of a gradient.
+
+    It is this thread's own, whoever uses it, so all of it is there before anything is written.
+    """
+
+    def __init__(self, dtype, gradient=0):
+        counts = (BLOCK, BLOCK, gradient)
+        self.free = [
+            [scratch(("update", desk, i), count, dtype) for i, count in enumerate(counts)] for desk in range(threads())
+        ]
+
+    @contextlib.contextmanager
+    def one(self):
+        """A desk for as long as one part takes."""
+        desk = self.free.pop()
+        try:
+            yield desk
+        finally:
+            self.free.append(desk)
+
+
+def reserving(dtypes, gradients):
     """What takes the working memory of updates in place, so that none of them fails when another one is done.
 
-    products: True if there are gradients among them that are not formed.
+    gradients: True if parts of gradients are to be formed.
     """
 
     def reserve():
-        for number, count in ((0, BLOCK), (1, BLOCK), (2, PRODUCT if products else 1)):
-            scratch(number, count, np.dtype(np.float32))
+        for dtype in dtypes:
+            Desks(dtype, PRODUCT if gradients else 0)
 
     reserve.label = "reserves memory"
     return reserve
 
 
 def blocked(block_update, kernel, cells, writable=writable):
-    """A kernel that calls `block_update(outs, values, *numbers, grad, **attrs)` on blocks of the first `cells` inputs.
+    """A kernel that calls `block_update(outs, values, *numbers, grad, desk, **attrs)` on blocks of `cells` variables.
 
     writable: what gives the array to write to, `new` if what is there must stay.
     Where arrays are not laid out alike, `kernel` does it.
@@ -73,7 +96,7 @@ def blocked(block_update, kernel, cells, writable=writable):
             return kernel(*inputs, **attrs)
         with locked(states):
             if not all(_alike(cell.initialized(), grad) for cell in states) or any(np.ndim(x) for x in numbers):
-                return kernel(*inputs, **attrs)
+                return _all_or_nothing(kernel, states, inputs, attrs)
             outs = [writable(cell) for cell in states]
             _by_blocks(block_update, outs, [cell.value for cell in states], numbers, grad, attrs)
             for cell, out in zip(states, outs, strict=True):
@@ -96,7 +119,8 @@ def joined(block_update, kernel, cells, writable=writable):
         with locked(states):
             value = states[0].initialized()
             if not all(_alike(cell.initialized(), value) for cell in states) or not _fit(value, x, g):
-                return kernel(*states, *numbers, (x.T @ g).reshape(value.shape), **attrs)
+                gradient = (x.T @ g).reshape(value.shape)
+                return _all_or_nothing(kernel, states, (*states, *numbers, gradient), attrs)
             del value  # or it would count as held
             outs = [writable(cell) for cell in states]
             _by_rows(block_update, outs, [cell.value for cell in states], numbers, x, g, attrs)
@@ -108,6 +132,17 @@ def joined(block_update, kernel, cells, writable=writable):
     return update
 
 
+def _all_or_nothing(kernel, states, inputs, attrs):
+    """The plain kernel; if it fails on the way, the cells keep what they hold."""
+    before = [cell.value for cell in states]
+    try:
+        return kernel(*inputs, **attrs)
+    except BaseException:
+        for cell, value in zip(states, before, strict=True):
+            cell.value = value
+        raise
+
+
 def _fit(value, x, g):
     return value.dtype == x.dtype == g.dtype and value.size == x.shape[1] * g.shape[1] and x.flags.c_contiguous
 
@@ -116,40 +151,45 @@ def _by_rows(block_update, outs, values, numbers, x, g, attrs):
     width = g.shape[1]
     outs, values = [a.reshape(-1, width) for a in outs], [a.reshape(-1, width) for a in values]
     g = np.ascontiguousarray(g)
-    update = JOINED.get(block_update, _with_gradient(block_update))
+    alone = by_product(block_update, attrs)
+    update, desks = alone or _with_gradient(block_update), Desks(g.dtype, 0 if alone else max(PRODUCT, width))
     step = max(1, PRODUCT // width)
-    parts = [slice(start, start + step) for start in range(0, len(outs[0]), step)]
-    each(
-        lambda part: update([a[part] for a in outs], [a[part] for a in values], *numbers, x[:, part].T, g, **attrs),
-        parts,
-    )
+
+    def some(part):
+        with desks.one() as desk:
+            update([a[part] for a in outs], [a[part] for a in values], *numbers, x[:, part].T, g, desk, **attrs)
+
+    each(some, [slice(start, start + step) for start in range(0, len(outs[0]), step)])
 
 
 def _with_gradient(block_update):
     """An update of rows for which their part of the gradient is computed, and forgotten."""
 
     def update(outs, values, *numbers_x_g, **attrs):
-        *numbers, x, g = numbers_x_g
-        grad = scratch(2, outs[0].size, outs[0].dtype)
+        *numbers, x, g, desk = numbers_x_g
+        grad = desk[2][: outs[0].size]
         product(x, g, grad.reshape(outs[0].shape))
         outs, values = [a.reshape(-1) for a in outs], [a.reshape(-1) for a in values]
         for start in range(0, grad.size, BLOCK):
             part = slice(start, start + BLOCK)
-            block_update([a[part] for a in outs], [a[part] for a in values], *numbers, grad[part], **attrs)
+            block_update([a[part] for a in outs], [a[part] for a in values], *numbers, grad[part], desk, **attrs)
 
     return update
 
 
-def _descent_by_product(outs, values, alpha, x, g):
+def by_product(block_update, attrs):
+    """The update that BLAS does without the gradient, or None."""
+    return None if attrs.get("use_nesterov") else JOINED.get(block_update)
+
+
+def _descent_by_product(outs, values, alpha, x, g, desk):
     """var -= alpha * x g, all of it by BLAS."""
     _copy(values, outs)
     product(x, g, outs[0], add=1, times=-float(alpha))
 
 
-def _momentum_by_product(outs, values, lr, factor, x, g, *, use_nesterov=False):
+def _momentum_by_product(outs, values, lr, factor, x, g, desk, *, use_nesterov=False):
     """accum = momentum * accum + x g, then var -= lr * accum, both by BLAS."""
-    if use_nesterov:
-        return _with_gradient(momentum)(outs, values, lr, factor, x, g, use_nesterov=True)
     _copy(values, outs)
     var, accum = outs
     product(x, g, accum, add=float(factor))
@@ -178,30 +218,32 @@ def _alike(value, grad):
 
 def _by_blocks(block_update, outs, values, numbers, grad, attrs):
     outs, values, grad = [x.reshape(-1) for x in outs], [x.reshape(-1) for x in values], grad.reshape(-1)
+    desks = Desks(grad.dtype)
     if grad.size <= BLOCK:
-        return block_update(outs, values, *numbers, grad, **attrs)
+        return block_update(outs, values, *numbers, grad, desks.free[0], **attrs)
 
     def some(stretch):
-        for start in range(stretch.start, stretch.stop, BLOCK):
-            part = slice(start, min(stretch.stop, start + BLOCK))
-            block_update([x[part] for x in outs], [x[part] for x in values], *numbers, grad[part], **attrs)
+        with desks.one() as desk:
+            for start in range(stretch.start, stretch.stop, BLOCK):
+                part = slice(start, min(stretch.stop, start + BLOCK))
+                block_update([x[part] for x in outs], [x[part] for x in values], *numbers, grad[part], desk, **attrs)
 
     each(some, stretches(grad.size, 2 * BLOCK))
 
 
-def gradient_descent(outs, values, alpha, delta):
+def gradient_descent(outs, values, alpha, delta, desk):
     """var -= alpha * delta."""
-    step = np.multiply(alpha, delta, out=scratch(0, delta.size, delta.dtype))
+    step = np.multiply(alpha, delta, out=desk[0][: delta.size])
     np.subtract(values[0], step, out=outs[0])
 
 
-def momentum(outs, values, lr, momentum, grad, *, use_nesterov=False):
+def momentum(outs, values, lr, momentum, grad, desk, *, use_nesterov=False):
     """accum = momentum * accum + grad; var -= lr * accum, or Nesterov's step."""
-    step, accum = scratch(0, grad.size, grad.dtype), outs[1]
+    step, accum = desk[0][: grad.size], outs[1]
     np.multiply(values[1], momentum, out=accum)
     np.add(accum, grad, out=accum)
     if use_nesterov:
-        ahead = np.multiply(accum, momentum, out=scratch(1, grad.size, grad.dtype))
+        ahead = np.multiply(accum, momentum, out=desk[1][: grad.size])
         np.multiply(ahead, lr, out=ahead)
         np.multiply(grad, lr, out=step)
         np.add(step, ahead, out=step)
@@ -210,9 +252,9 @@ def momentum(outs, values, lr, momentum, grad, *, use_nesterov=False):
     np.subtract(values[0], step, out=outs[0])
 
 
-def adam(outs, values, beta1_power, beta2_power, lr, beta1, beta2, epsilon, grad):
+def adam(outs, values, beta1_power, beta2_power, lr, beta1, beta2, epsilon, grad, desk):
     """The moving averages of the gradient and of its square, then the step."""
-    step, root = scratch(0, grad.size, grad.dtype), scratch(1, grad.size, grad.dtype)
+    step, root, _ = (part[: grad.size] for part in desk)
     (var, m, v), (old, old_m, old_v) = outs, values
     corrected = lr * np.sqrt(1 - beta2_power) / (1 - beta1_power)
     np.subtract(grad, old_m, out=step)

@@ -23,6 +23,11 @@ def available():
     return os.cpu_count() or 1
 
 
+def threads():
+    """How many threads `each` may use here."""
+    return getattr(_local, "threads", 1)
+
+
 class sharing:
     """A context in which `each` uses up to `threads` threads, this one among them."""
 
@@ -30,7 +35,7 @@ class sharing:
         self.threads = threads
 
     def __enter__(self):
-        self.before = getattr(_local, "threads", 1)
+        self.before = threads()
         _local.threads = self.threads
 
     def __exit__(self, *_):
@@ -42,8 +47,8 @@ def each(work, items):
 
     The first item is timed: short items, or few of them, are not worth the way to other threads.
     """
-    threads = min(getattr(_local, "threads", 1), len(items))
-    if threads < 2:
+    helpers = min(threads(), len(items)) - 1
+    if helpers < 1:
         for item in items:
             work(item)
         return
@@ -57,7 +62,7 @@ def each(work, items):
                 work(item)
         return
     job = _Job(work, items)
-    _crew.call(job, threads - 1)
+    _crew.call(job, helpers)
     with sharing(1):
         job.help()
     job.finish()
@@ -113,12 +118,15 @@ class _Crew:
         self.size = 0
 
     def call(self, job, number):
-        """Let `number` threads help with `job`."""
+        """Let `number` threads help with `job`; fewer where the system has no room for more."""
         with self.lock:
             for _ in range(self.size, number):
+                try:
+                    threading.Thread(target=self.work, args=(self.jobs,), daemon=True, name="npslim worker").start()
+                except (RuntimeError, MemoryError):
+                    break
                 self.size += 1
-                threading.Thread(target=self.work, args=(self.jobs,), daemon=True, name="npslim worker").start()
-        for _ in range(number):
+        for _ in range(min(number, self.size)):
             self.jobs.put(job)
 
     @staticmethod

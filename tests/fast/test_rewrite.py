@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 import npslim as slim
-from npslim.fast import arena, kernels, rewrite, update
+from npslim.fast import arena, kernels, rewrite, update, workers
 from npslim.optimizers import AdamOptimizer, GradientDescentOptimizer, MomentumOptimizer
+from npslim.session import Cell
 from npslim.variables import Variable
 
 OPTIMIZERS = {
@@ -297,14 +298,15 @@ def test_an_error_names_the_node_and_its_inputs():
 
 
 class Failing:
-    """Stands for NumPy where buffers are made; the allocation number `at` fails."""
+    """Stands for NumPy where buffers are made; the allocation number `at` fails, of those of a worker if `there`."""
 
-    def __init__(self, at):
-        self.at, self.count = at, 0
+    def __init__(self, at, there=False):
+        self.at, self.there, self.count = at, there, 0
 
     def empty(self, count, dtype=np.uint8):
-        self.count += 1
+        self.count += threading.current_thread().name == "npslim worker" if self.there else 1
         if self.count == self.at:
+            self.count += 1
             raise MemoryError(f"allocation {self.at}")
         return np.empty(count, dtype)
 
@@ -340,6 +342,90 @@ def test_a_run_that_finds_no_memory_changes_nothing(net, optimizer, monkeypatch)
     session.run(train_op, feeds)
     for name, value in session.run(variables).items():
         np.testing.assert_array_equal(value, expected[1][name], err_msg=name)
+
+
+@pytest.fixture
+def work_for_the_worker(monkeypatch):
+    """Whatever can be shared is done by the other thread, all but the first part."""
+
+    def waiting(job):
+        done = vars(job).setdefault("done", threading.Event())
+        if threading.current_thread().name == "npslim worker":
+            here(job)
+            done.set()
+        else:
+            assert done.wait(timeout=60)
+
+    here = workers._Job.help
+    monkeypatch.setattr(workers._Job, "help", waiting)
+    monkeypatch.setattr(workers, "SHORTEST", 0.0)
+    monkeypatch.setattr(workers, "LEAST", 0.0)
+
+
+@pytest.mark.parametrize("net, optimizer", [("normalized", "adam"), ("mlp", "nesterov"), ("convolutions", "momentum")])
+def test_no_memory_in_another_thread(net, optimizer, work_for_the_worker, monkeypatch):
+    """It is this run that fails; no variable has changed, and the session and its threads go on."""
+    monkeypatch.setattr(update, "PRODUCT", 3000)
+    monkeypatch.setattr(update, "BLOCK", 4000)
+    train_op, feeds = training(net, optimizer)
+    variables = {v.op.name: v for v in slim.get_variables()}
+    session = slim.Session(threads=2)
+    session.run(slim.global_variables_initializer())
+    first, failed = session.run(variables), set()
+    for at in range(1, 60):
+        monkeypatch.setattr(arena, "_scratch", arena._Scratch())
+        failing = Failing(at, there=True)
+        monkeypatch.setattr(arena, "np", failing)
+        try:
+            session.run(train_op, feeds)
+        except slim.errors.ResourceExhaustedError as error:
+            failed.add(error.op.type)
+            assert error.op.name in str(error) and "made at" in str(error) and "bytes" in str(error)
+        finally:
+            monkeypatch.setattr(arena, "np", np)
+        if failing.count < at:
+            break
+        for name, value in session.run(variables).items():
+            np.testing.assert_array_equal(value, first[name], err_msg=f"{name} after allocation {at}")
+    assert bool(failed) == (net != "mlp")  # there, only updates are shared out, and those have what they need
+    alone = slim.Session(threads=1)
+    alone.run(slim.global_variables_initializer())
+    alone.run(train_op, feeds)
+    for name, value in alone.run(variables).items():
+        np.testing.assert_array_equal(value, session.run(variables[name]), err_msg=name)
+
+
+def half_an_update(var, accum, *rest, **attrs):
+    """The plain kernel of momentum, where there is memory for one of the two new values."""
+    accum.value = accum.value + 1
+    raise MemoryError
+
+
+def test_a_plain_update_that_fails_on_its_way_is_undone():
+    train_op, feeds = training("convolutions", "momentum")
+    variables = {v.op.name: v for v in slim.get_variables()}
+    session = slim.Session(kernels="plain")
+    session.run(slim.global_variables_initializer())
+    session.run(train_op, feeds)
+    before = session.run(variables)
+    (plan,) = [plan for (fetches, _), plan in session._plans.items() if train_op in fetches]
+    last = [step for step in plan.steps if step.node.type == "ApplyMomentum"][-1]
+    last.kernel = half_an_update
+    with pytest.raises(slim.errors.ResourceExhaustedError, match=last.node.name):
+        session.run(train_op, feeds)
+    for name, value in session.run(variables).items():
+        np.testing.assert_array_equal(value, before[name], err_msg=name)
+
+
+def test_what_a_blocked_update_leaves_to_the_plain_kernel_is_undone():
+    """Here, as the arrays are not laid out alike."""
+    cells = Cell("var"), Cell("accum")
+    for cell in cells:
+        cell.value = np.asfortranarray(np.ones((80, 90), np.float32))
+    step = update.blocked(update.momentum, half_an_update, 2)
+    with pytest.raises(MemoryError):
+        step(*cells, np.float32(0.1), np.float32(0.9), np.ones((80, 90), np.float32))
+    assert all((cell.value == 1).all() for cell in cells)
 
 
 def test_an_update_before_something_large_keeps_what_it_replaces():

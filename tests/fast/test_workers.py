@@ -90,6 +90,27 @@ def test_the_first_error_comes_back(monkeypatch):
             workers.each(lambda item: None, range(10))
 
 
+def test_where_no_thread_can_be_started_one_does_it_all(monkeypatch):
+    class NoRoom:
+        def __init__(self, **_):
+            pass
+
+        def start(self):
+            raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(workers, "SHORTEST", 0.0)
+    monkeypatch.setattr(workers, "LEAST", 0.0)
+    monkeypatch.setattr(workers, "_crew", workers._Crew())
+    done = []
+    with workers.sharing(3):
+        with monkeypatch.context() as patch:
+            patch.setattr(workers.threading, "Thread", NoRoom)
+            workers.each(done.append, range(10))
+        assert sorted(done) == list(range(10)) and workers._crew.jobs.empty()
+        workers.each(done.append, range(10))  # now there is room
+    assert len(done) == 20 and workers._crew.size == 2
+
+
 def test_short_work_stays_here():
     who = set()
     with workers.sharing(4):
