@@ -4,7 +4,10 @@ The stand-in (`fake_cupy`) computes with NumPy, so values must be the same; what
 mixes, or calls what CuPy does not have. Tests on a real GPU are marked and skip themselves.
 """
 
+import contextlib
 import importlib.util
+import sys
+from pathlib import Path
 
 import fake_cupy
 import numpy as np
@@ -12,6 +15,9 @@ import pytest
 from test_ops import CASES, PURE, assert_close, draw
 
 import npslim as slim
+from npslim import fast, image
+from npslim.backend import on_gpu
+from npslim.fast.blas import product
 from npslim.graph import get_default_graph
 
 
@@ -104,6 +110,104 @@ def test_state_stays_on_the_device(cupy):
     cells = {name: cell.value for name, cell in session.store.cells.items()}
     assert cells.keys() >= {"Conv/weights", "Conv/weights/Momentum"}
     assert all(type(value).__module__ == "cupy" for value in cells.values())
+
+
+# ---- fast kernels are for the CPU: on a device, the plain ones do it all
+
+
+def dense(x):
+    return slim.stack(slim.flatten(x), slim.fully_connected, [300, 70])
+
+
+def normalized(x):
+    with slim.arg_scope([slim.conv2d], normalizer_fn=slim.batch_norm):
+        x = slim.conv2d(x, 8, [3, 3], scope="conv1")
+        x = slim.conv2d(slim.max_pool2d(x, [3, 3], 2), 8, [3, 3], scope="conv2") + slim.avg_pool2d(x, [3, 3], 2)
+    return slim.conv2d(x, 8, [1, 1], scope="conv3")
+
+
+def separable(x):
+    x = slim.separable_conv2d(x, 6, [3, 3], normalizer_fn=slim.batch_norm)
+    x = slim.conv2d_transpose(x, 4, [3, 3], stride=2)
+    return slim.convert_to_tensor(image.resize_bilinear(x, [5, 5]))
+
+
+PLANS = [
+    (dense, lambda: slim.GradientDescentOptimizer(0.1)),
+    (dense, lambda: slim.MomentumOptimizer(0.1, 0.9)),
+    (dense, lambda: slim.AdamOptimizer(0.01)),
+    (normalized, lambda: slim.MomentumOptimizer(0.05, 0.9, use_nesterov=True)),
+    (separable, lambda: slim.RMSPropOptimizer(0.01)),
+]
+
+
+@contextlib.contextmanager
+def calls_with_device_arrays():
+    """{qualified name: what it returned} of the functions of `npslim.fast` that were handed an array on the device."""
+    folder, seen = str(Path(fast.__file__).parent), {}
+
+    def on_device(value):
+        return any(map(on_device, value)) if isinstance(value, tuple | list) else on_gpu(value)
+
+    def watch(frame, event, result):
+        name = frame.f_code.co_qualname
+        if event == "call" and frame.f_code.co_filename.startswith(folder):
+            if any(map(on_device, frame.f_locals.values())):
+                seen.setdefault(name, [])
+        elif event == "return" and name in seen and frame.f_code.co_filename.startswith(folder):
+            seen[name].append(result)
+
+    sys.setprofile(watch)
+    try:
+        yield seen
+    finally:
+        sys.setprofile(None)
+
+
+def trained(net, optimizer, sparse, device, kernels):
+    """Losses of three steps, and the variables afterwards."""
+    with slim.Graph().as_default() as graph:
+        graph.seed = 5
+        images = slim.placeholder(slim.float32, [None, 8, 8, 3])
+        labels = slim.placeholder(slim.int64, [None])
+        logits = slim.fully_connected(slim.flatten(net(images)), 10, activation_fn=None)
+        if sparse:
+            slim.losses.sparse_softmax_cross_entropy(logits, labels)
+        else:
+            slim.losses.softmax_cross_entropy(logits, slim.one_hot_encoding(labels, 10))
+        train_op = slim.learning.create_train_op(slim.losses.get_total_loss(), optimizer())
+        rng = np.random.default_rng(0)
+        feeds = {images: rng.normal(size=(40, 8, 8, 3)), labels: rng.integers(0, 10, 40)}
+        session = slim.Session(graph=graph, device=device, kernels=kernels)
+        session.run(slim.global_variables_initializer())
+        losses = [session.run(train_op, feeds) for _ in range(3)]
+        return losses, session.run({v.op.name: v for v in slim.global_variables()}), session.explain(train_op, feeds)
+
+
+@pytest.mark.parametrize("kernels", ["fast", "rough"])
+@pytest.mark.parametrize("net, optimizer", PLANS)
+def test_fast_kernels_step_aside(cupy, net, optimizer, kernels):
+    sparse = net is normalized
+    losses, variables, _ = trained(net, optimizer, sparse, "cpu", "plain")
+    with calls_with_device_arrays() as seen:
+        losses_there, variables_there, plan = trained(net, optimizer, sparse, "gpu", kernels)
+    here = trained(net, optimizer, sparse, "cpu", kernels)[2]
+    for label in ("fast ", "loop ", "gives back"):
+        assert label in here, "the same plan has fast kernels on the CPU"
+        assert label not in plan
+    assert set(seen) <= {"with_quick_kernel.<locals>.either", "resize_bilinear"}
+    assert all(result is None for result in seen.get("resize_bilinear", ())) and (net is separable) == bool(seen)
+    assert len({float(x) for x in losses}) == 3
+    assert_close(losses_there, losses)
+    for name, value in variables.items():
+        assert_close(variables_there[name], value)
+
+
+def test_what_is_looked_for_is_found(cupy):
+    with calls_with_device_arrays() as seen:
+        with pytest.raises(AttributeError, match="cupy.ndarray"):
+            product(cupy.ones((2, 3)), cupy.ones((3, 2)), np.ones((2, 2)))
+    assert "product" in seen
 
 
 def test_every_op_is_covered():
