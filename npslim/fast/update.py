@@ -271,9 +271,39 @@ def adam(outs, values, beta1_power, beta2_power, lr, beta1, beta2, epsilon, grad
     np.subtract(old, step, out=var)
 
 
+def rms_prop(outs, values, lr, rho, momentum, epsilon, grad, desk):
+    """The moving average of the gradient's square, then the step with momentum."""
+    step, root, _ = (part[: grad.size] for part in desk)
+    (var, ms, mom), (old, old_ms, old_mom) = outs, values
+    np.multiply(grad, grad, out=step)
+    np.subtract(step, old_ms, out=step)
+    np.multiply(step, 1 - rho, out=step)
+    np.add(old_ms, step, out=ms)
+    np.add(ms, epsilon, out=root)
+    np.sqrt(root, out=root)
+    np.multiply(lr, grad, out=step)
+    np.divide(step, root, out=step)
+    np.multiply(old_mom, momentum, out=mom)
+    np.add(mom, step, out=mom)
+    np.subtract(old, mom, out=var)
+
+
+def adagrad(outs, values, lr, grad, desk):
+    """accum += grad ** 2; var -= lr * grad / sqrt(accum)."""
+    step, root, _ = (part[: grad.size] for part in desk)
+    np.multiply(grad, grad, out=step)
+    np.add(values[1], step, out=outs[1])
+    np.sqrt(outs[1], out=root)
+    np.multiply(lr, grad, out=step)
+    np.divide(step, root, out=step)
+    np.subtract(values[0], step, out=outs[0])
+
+
 JOINED = {gradient_descent: _descent_by_product, momentum: _momentum_by_product}
 UPDATES = {
     "apply_gradient_descent": (gradient_descent, 1),
     "apply_momentum": (momentum, 2),
     "apply_adam": (adam, 3),
+    "apply_rms_prop": (rms_prop, 3),
+    "apply_adagrad": (adagrad, 2),
 }

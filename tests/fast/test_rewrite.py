@@ -13,7 +13,13 @@ import pytest
 
 import npslim as slim
 from npslim.fast import arena, kernels, rewrite, update, workers
-from npslim.optimizers import AdamOptimizer, GradientDescentOptimizer, MomentumOptimizer
+from npslim.optimizers import (
+    AdagradOptimizer,
+    AdamOptimizer,
+    GradientDescentOptimizer,
+    MomentumOptimizer,
+    RMSPropOptimizer,
+)
 from npslim.session import Cell
 from npslim.variables import Variable
 
@@ -22,6 +28,8 @@ OPTIMIZERS = {
     "momentum": lambda: MomentumOptimizer(0.05, 0.9),
     "nesterov": lambda: MomentumOptimizer(0.05, 0.9, use_nesterov=True),
     "adam": lambda: AdamOptimizer(0.01),
+    "rms_prop": lambda: RMSPropOptimizer(0.003, 0.9, 0.8, epsilon=1e-4),
+    "adagrad": lambda: AdagradOptimizer(0.02),
 }
 
 
