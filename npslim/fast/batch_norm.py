@@ -121,14 +121,13 @@ def gradients(g, x, scale, mean, inverse, out, y=None):
     (m, c), dtype, blocks = x.shape, x.dtype, Blocks(x)
     (means,), source, target = blocks.tiled(mean), x.reshape(-1), out.reshape(-1)
     totals = np.zeros((len(blocks.parts), 2, c))
-    cut = g.reshape(-1)
-    if y is not None:
-        given, cut, positive = cut, target, y.reshape(-1)
+    taken = y is None and g.flags.c_contiguous  # as it is
+    cut = g.reshape(-1) if taken else target
 
     def add_up(number):
         part = blocks.parts[number]
-        if y is not None:
-            where_positive(given[part], positive[part], cut[part])
+        if not taken:
+            _cut(g, y, out, part)
         blocks.total(cut[part], totals[number, 0])
         block = blocks.block(source, part)
         block = np.subtract(block, along(means, block), out=blocks.temporary(0, block)).reshape(-1)
@@ -150,3 +149,13 @@ def gradients(g, x, scale, mean, inverse, out, y=None):
 
     each(one, blocks.parts)
     return g_scale.astype(dtype), g_offset.astype(dtype)
+
+
+def _cut(g, y, out, part):
+    """Put into some elements of `out` those of `g`, which may be columns of a wider matrix, where y is positive."""
+    source, target = g.reshape(-1)[part] if g.flags.c_contiguous else None, out.reshape(-1)[part]
+    if source is None:
+        rows, source = slice(part.start // g.shape[1], part.stop // g.shape[1]), target
+        out[rows] = g[rows]
+    if y is not None:
+        where_positive(source, y.reshape(-1)[part], target)

@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from npslim.fast.arena import scratch
-from npslim.fast.tiles import cut
+from npslim.fast.tiles import cut, runs
 from npslim.fast.workers import each
 
 TILE, LEAST = 1 << 19, 1 << 18  # elements of the result in a tile: a call of einsum takes 10 us
@@ -86,20 +86,6 @@ def rectangles(x, y, slide, tile, alone=False):
                 start = (images.start, ys.start * sh - top + i.start, begin * sw - left + j.start)
                 shape = (n, out.shape[1], count, i.stop - i.start, j.stop - j.start, size * c)
                 yield _view(x, start, shape, (image, row * sh, column * sw * size, row, column, channel)), out, (i, j)
-
-
-@functools.lru_cache(maxsize=256)
-def runs(size, begin, end, kernel, stride, first):
-    """[(slice of outputs, slice of the window's places that lie inside)]: the outputs begin, ..., end - 1, in order."""
-    found = []
-    for p in range(begin, end):
-        low = min(kernel, max(0, first - p * stride))
-        inside = slice(low, max(low, min(kernel, size - p * stride + first)))
-        if found and found[-1][1] == inside:
-            found[-1] = slice(found[-1][0].start, p + 1), inside
-        else:
-            found.append((slice(p, p + 1), inside))
-    return found
 
 
 @functools.lru_cache(maxsize=256)

@@ -306,7 +306,7 @@ def fused_batch_norm_grad(arena, g, x, scale, *lent, epsilon=1e-3, data_format=N
 
     y: a relu's result, if `g` counts only where it is positive.
     """
-    if not all(_in_rows(a, data_format) for a in ((g, x) if y is None else (g, x, y))):
+    if not all(_in_rows(a, data_format) for a in ((x,) if y is None else (x, y))):
         return None
     n = x.size // x.shape[-1]
     mean, variance = (lent[0], lent[1] * (max(n - 1, 1) / n)) if lent else batch_norm.moments(rows(x))

@@ -6,14 +6,16 @@ the cotangent if none before it did.
 
 import functools
 import itertools
+import math
 
 import numpy as np
 
 from npslim.fast.arena import scratch
-from npslim.fast.tiles import stretches
+from npslim.fast.conv import Slide
+from npslim.fast.tiles import cut, runs, stretches
 from npslim.fast.workers import each
 
-BLOCK = 1 << 14  # elements of the result in a part
+BLOCK = 1 << 16  # elements of the result in a part
 
 
 def reach(size, out, first, stride, tap):
@@ -55,50 +57,63 @@ def each_image(work, y):
     each(some, stretches(len(y), max(1, BLOCK // max(1, y[:1].size))))
 
 
+def each_block(work, y):
+    """`work((images, rows))` for each block of `y` `[n, h, w, c]`; some blocks make an item for a thread."""
+    n, rows, columns, c = y.shape
+    blocks = cut(n, rows, columns, max(1, BLOCK // max(1, c)))
+
+    def some(stretch):
+        for block in blocks[stretch]:
+            work(block)
+
+    each(some, stretches(len(blocks), 4))
+
+
 def maximum(x, y, slide):
     """The maximum of each window of `x` into `y`."""
-    whole = slide.first == (0, 0) and all(
-        (o - 1) * s + k <= n for o, s, k, n in zip(y.shape[1:3], slide.strides, slide.kernel, x.shape[1:3], strict=True)
-    )
-    work = _whole_maxima if whole else _maxima
 
-    def one(image):
-        for part in row_parts(y):
-            work(x[image : image + 1], y[image : image + 1], slide, part)
+    def one(block):
+        images, rows = block
+        for ys, xs, count in combined(np.maximum, x[images], y[images], slide, rows):
+            if not count:
+                y[images, ys, xs] = -np.inf
 
-    each_image(one, y)
+    each_block(one, y)
 
 
-def _maxima(source, target, slide, part):
-    """Some rows of an image's maxima, of windows that may reach outside."""
-    target[:, part] = -np.inf
-    for out, into in taps(source.shape[1:3], target.shape[1:3], slide, part):
-        np.maximum(target[out], source[into], out=target[out])
+def combined(function, x, y, slide, rows):
+    """What `function` makes of each window, for some rows of `y`: first down whole rows, which are long, then across.
+
+    Gives (rows, columns, number of elements in the windows) of parts of `y` as they are done; with 0, nothing has been.
+    """
+    across = runs(x.shape[2], 0, y.shape[2], slide.kernel[1], slide.strides[1], slide.first[1])
+    for ys, i in runs(x.shape[1], rows.start, rows.stop, slide.kernel[0], slide.strides[0], slide.first[0]):
+        seen = [x[:, at] for at in _seen(ys, i, slide, 0)]
+        shape = (len(x), ys.stop - ys.start, *x.shape[2:])
+        tall = _all_of(function, seen, scratch(6, math.prod(shape), x.dtype).reshape(shape)) if seen else None
+        for xs, j in across:
+            count = len(seen) * (j.stop - j.start)
+            if count:
+                wide = [tall[:, :, columns] for columns in _seen(xs, j, slide, 1)]
+                if _all_of(function, wide, y[:, ys, xs]) is wide[0]:
+                    y[:, ys, xs] = wide[0]
+            yield ys, xs, count
 
 
-def _whole_maxima(source, target, slide, part):
-    """The same of windows that lie inside: first down whole rows, which are long, then across."""
-    rows, width, c = part.stop - part.start, source.shape[2], source.shape[3]
-    tall = scratch(0, rows * width * c, source.dtype).reshape(1, rows, width, c)
-    tall = _largest([source[:, ys] for ys in _steps(part.start, rows, slide.kernel[0], slide.strides[0])], tall)
-    wide = [tall[:, :, xs] for xs in _steps(0, target.shape[2], slide.kernel[1], slide.strides[1])]
-    if _largest(wide, target[:, part]) is wide[0]:
-        target[:, part] = wide[0]
+def _seen(out, places, slide, axis):
+    """For each of the places of a window, the slice of the inputs that the outputs `out` see there."""
+    stride, first, count = slide.strides[axis], slide.first[axis], out.stop - out.start
+    starts = [out.start * stride - first + place for place in range(places.start, places.stop)]
+    return [slice(start, start + (count - 1) * stride + 1, stride) for start in starts]
 
 
-def _steps(start, count, kernel, stride):
-    """For each place of a window, the slice of the inputs that `count` windows see there."""
-    begin = start * stride
-    return [slice(begin + i, begin + i + (count - 1) * stride + 1, stride) for i in range(kernel)]
-
-
-def _largest(arrays, out):
+def _all_of(function, arrays, out):
     """Element by element, into `out`; a single array comes back as it is."""
     if len(arrays) == 1:
         return arrays[0]
-    np.maximum(arrays[0], arrays[1], out=out)
+    function(arrays[0], arrays[1], out=out)
     for other in arrays[2:]:
-        np.maximum(out, other, out=out)
+        function(out, other, out=out)
     return out
 
 
@@ -131,19 +146,17 @@ def _maximum_grad(source, maxima, g, target, slide, part):
     bits = np.dtype(f"i{source.itemsize}")
     cotangent, shape = g.view(bits), (1, part.stop - part.start, *maxima.shape[2:])
     count = shape[1] * shape[2] * shape[3]
-    free = scratch(0, count, np.dtype(bool)).reshape(shape)
-    free.fill(True)
-    chosen, masks = scratch(1, count, np.dtype(bool)), scratch(2, count, bits)
+    taken = scratch(0, count, np.dtype(bool)).reshape(shape)
+    taken.fill(False)
+    chosen, picked = scratch(1, count, np.dtype(bool)), scratch(2, count, bits)
     for to, into in taps(source.shape[1:3], maxima.shape[1:3], slide, part):
-        here = free[:, to[1].start - part.start : to[1].stop - part.start, to[2]]
-        found = chosen[: here.size].reshape(here.shape)
+        before = taken[:, to[1].start - part.start : to[1].stop - part.start, to[2]]
+        found, pick = (a[: before.size].reshape(before.shape) for a in (chosen, picked))
         np.equal(source[into], maxima[to], out=found)
-        np.logical_and(found, here, out=found)
-        np.logical_xor(here, found, out=here)
-        mask = masks[: here.size].reshape(here.shape)
-        mask[...] = np.negative(found.view(np.int8), out=found.view(np.int8))
-        np.bitwise_and(cotangent[to], mask, out=mask)
-        np.add(target[into], mask.view(source.dtype), out=target[into])
+        np.greater(found, before, out=found)
+        np.logical_or(before, found, out=before)
+        np.multiply(cotangent[to], found.view(np.int8), out=pick)
+        np.add(target[into], pick.view(source.dtype), out=target[into])
 
 
 def _tiling_grad(source, maxima, g, target, slide, part):
@@ -157,16 +170,14 @@ def _tiling_grad(source, maxima, g, target, slide, part):
     tops = _spread_out(maxima[0, part], kw, scratch(3, count, source.dtype)).reshape(shape)
     cotangents = _spread_out(g.view(bits)[0, part], kw, scratch(4, count, bits)).reshape(shape)
     found, taken, shifted = (scratch(number, count, np.dtype(bool)) for number in (0, 1, 5))
-    mask = scratch(2, count, bits)
-    for i, ys in enumerate(_steps(part.start, rows, kh, kh)):
+    for i, ys in enumerate(_seen(part, slice(0, kh), slide, 0)):
         np.equal(source[0, ys, : ow * kw], tops, out=found.reshape(shape))
         if i:
             np.greater(found, taken, out=found)
         _keep_first(found, shifted, kw, c)
         if i < kh - 1:
-            _note_windows(found, taken, kw, c, first=i == 0)
-        mask[...] = np.negative(found.view(np.int8), out=found.view(np.int8))
-        np.bitwise_and(cotangents, mask.reshape(shape), out=target.view(bits)[0, ys, : ow * kw])
+            _note_windows(found, taken, shifted, kw, c, first=i == 0)
+        np.multiply(cotangents, found.view(np.int8).reshape(shape), out=target.view(bits)[0, ys, : ow * kw])
 
 
 def _spread_out(x, times, out):
@@ -197,7 +208,7 @@ def _keep_first(found, shifted, kw, c):
         np.greater(found, shifted, out=found)
 
 
-def _note_windows(found, taken, kw, c, first):
+def _note_windows(found, taken, shifted, kw, c, first):
     """Let `taken` be True in every column of the windows that have an element in `found`."""
     if first:
         taken[...] = found
@@ -206,40 +217,57 @@ def _note_windows(found, taken, kw, c, first):
     for d in range(1, kw):
         size = found.size - d * c
         after, before = _columns(found.size, kw, c, d, kw)[d * c :], _columns(found.size, kw, c, 0, kw - d)[:size]
-        np.logical_or(taken[d * c :], np.logical_and(found[:size], after), out=taken[d * c :])
-        np.logical_or(taken[:size], np.logical_and(found[d * c :], before), out=taken[:size])
+        np.logical_or(taken[d * c :], np.logical_and(found[:size], after, out=shifted[:size]), out=taken[d * c :])
+        np.logical_or(taken[:size], np.logical_and(found[d * c :], before, out=shifted[:size]), out=taken[:size])
 
 
 def mean(x, y, slide):
     """The mean of the elements that are inside, of each window of `x`, into `y`."""
-    over = shares(x.shape[1:3], y.shape[1:3], slide, x.dtype)
 
-    def one(image):
-        source, target = x[image : image + 1], y[image : image + 1]
-        for part in row_parts(y):
-            target[:, part] = 0
-            for out, into in taps(x.shape[1:3], y.shape[1:3], slide, part):
-                np.add(target[out], source[into], out=target[out])
-            np.divide(target[:, part], over[part], out=target[:, part])
+    def one(block):
+        images, rows = block
+        for ys, xs, count in combined(np.add, x[images], y[images], slide, rows):
+            np.divide(y[images, ys, xs], count, out=y[images, ys, xs])
 
-    each_image(one, y)
+    each_block(one, y)
 
 
 def mean_grad(g, out, slide):
     """The adjoint of `mean`, of the cotangent `g` into `out`."""
+    if not out.size:
+        return
     over = shares(out.shape[1:3], g.shape[1:3], slide, g.dtype)
+    covered = _covered(g, out, slide)
+    turned = Slide(slide.kernel, (1, 1), tuple(k - 1 - f for k, f in zip(slide.kernel, slide.first, strict=True)))
 
     def one(image):
         target = out[image : image + 1]
-        target.fill(0)
-        for part in row_parts(g):
-            share = scratch(2, g[0, part].size, g.dtype).reshape(1, *g[0, part].shape)
-            np.divide(g[image : image + 1, part], over[part], out=share)
-            for to, into in taps(out.shape[1:3], g.shape[1:3], slide, part):
-                of = share[:, to[1].start - part.start : to[1].stop - part.start, to[2]]
-                np.add(target[into], of, out=target[into])
+        share = scratch(2, g[0].size, g.dtype).reshape(1, *g.shape[1:])
+        np.divide(g[image : image + 1], over, out=share)
+        if covered:
+            spread = target.reshape(g.shape[1], slide.kernel[0], g.shape[2], slide.kernel[1], -1)
+            spread[...] = share[0, :, None, :, None]
+        elif slide.strides == (1, 1):
+            for part in row_parts(out):
+                for ys, xs, count in combined(np.add, share, target, turned, part):
+                    if not count:
+                        target[:, ys, xs] = 0
+        else:
+            target.fill(0)
+            for to, into in taps(out.shape[1:3], g.shape[1:3], slide, slice(0, g.shape[1])):
+                np.add(target[into], share[to], out=target[into])
 
-    each_image(one, g)
+    each_image(one, out)
+
+
+def _covered(y, x, slide):
+    """True if windows lie side by side and cover all of `x`, whose elements lie together."""
+    sizes = zip(y.shape[1:3], slide.kernel, slide.strides, x.shape[1:3], strict=True)
+    return (
+        x.flags.c_contiguous
+        and slide.first == (0, 0)
+        and all(o * k == n and (k == s or o == 1) for o, k, s, n in sizes)
+    )
 
 
 def shares(sizes, out, slide, dtype):

@@ -1,5 +1,7 @@
 """How work is cut into tiles: by the shape alone, so that the same sums are added up whoever does them."""
 
+import functools
+
 PARTS = 8  # at most, into which a long loop is cut
 
 
@@ -23,3 +25,17 @@ def stretches(count, least):
     """[slice] of a few stretches of `count` elements, of at least `least` each, all but the last multiples of that."""
     step = max(1, least) * max(1, -(-count // (max(1, least) * PARTS)))
     return [slice(start, min(count, start + step)) for start in range(0, count, step)]
+
+
+@functools.lru_cache(maxsize=256)
+def runs(size, begin, end, kernel, stride, first):
+    """[(slice of outputs, slice of the window's places that lie inside)]: the outputs begin, ..., end - 1, in order."""
+    found = []
+    for p in range(begin, end):
+        low = min(kernel, max(0, first - p * stride))
+        inside = slice(low, max(low, min(kernel, size - p * stride + first)))
+        if found and found[-1][1] == inside:
+            found[-1] = slice(found[-1][0].start, p + 1), inside
+        else:
+            found.append((slice(p, p + 1), inside))
+    return found

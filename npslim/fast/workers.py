@@ -12,6 +12,9 @@ import time
 
 import numpy as np
 
+# NumPy copies rows shorter than half of its buffer, of 8,192 elements, together, even if dtypes agree. With a shorter
+# buffer, adding to rows of 450 to 1,800 takes half the time, and where dtypes differ no more (NumPy 2.4).
+BUFFER = 1 << 10  # elements
 SHORTEST, LEAST = 150e-6, 1e-3  # seconds that an item, and those after the first, must take to be shared out
 _local = threading.local()
 
@@ -25,21 +28,25 @@ def available():
 
 def threads():
     """How many threads `each` may use here."""
-    return getattr(_local, "threads", 1)
+    return getattr(_local, "threads", None) or 1
 
 
 class sharing:
-    """A context in which `each` uses up to `threads` threads, this one among them."""
+    """A context in which `each` uses up to `threads` threads, this one among them, and NumPy copies short pieces."""
 
     def __init__(self, threads):
         self.threads = threads
 
     def __enter__(self):
-        self.before = threads()
+        self.before = getattr(_local, "threads", None)
         _local.threads = self.threads
+        if self.before is None:
+            self.buffer = np.setbufsize(BUFFER)
 
     def __exit__(self, *_):
         _local.threads = self.before
+        if self.before is None:
+            np.setbufsize(self.buffer)
 
 
 def each(work, items):
@@ -132,6 +139,7 @@ class _Crew:
     @staticmethod
     def work(jobs):
         np.seterr(all="ignore")
+        np.setbufsize(BUFFER)
         while True:
             jobs.get().help()
 

@@ -52,6 +52,11 @@ def test_gradients_of_relu_and_batch_norm(shape, dtype, blocks):
     expected = kernels.fused_batch_norm_grad(Arena(), relu_grad.kernel(g, y), x, scale)
     assert all(np.isfinite(a).all() for a in expected)
     same_bits(kernels.relu_fused_batch_norm_grad(Arena(), g, y, x, scale), expected)
+    wider = np.concatenate([g, g + 1, g], axis=-1)[..., : shape[-1]]  # as the gradient of concat gives it
+    assert not wider.flags.c_contiguous
+    same_bits(kernels.relu_fused_batch_norm_grad(Arena(), wider, y, x, scale), expected)
+    cut = np.concatenate([x, relu_grad.kernel(g, y)], axis=-1)[..., shape[-1] :]
+    same_bits(kernels.fused_batch_norm_grad(Arena(), cut, x, scale), expected)
 
 
 def net(images):
