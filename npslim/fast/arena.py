@@ -12,6 +12,7 @@ import ctypes
 import functools
 import os
 import threading
+import weakref
 
 import numpy as np
 
@@ -35,7 +36,7 @@ class Arena:
     def _begin(self):
         self.events = []
         self.layout = None  # what this run follows, as long as it does the same
-        self.taken = {}  # address -> number
+        self.taken = {}  # address -> (number, a weak reference to the array that owns the memory)
 
     def take(self, shape, dtype, count):
         """An array of `count` elements, its values arbitrary."""
@@ -48,14 +49,15 @@ class Arena:
         self._note(nbytes)
         place = self.layout.places.get(number) if self.layout is not None else None
         array = np.empty(shape, dtype) if place is None else np.ndarray(shape, dtype, self.memory, place)
-        self.taken[array.ctypes.data] = number
+        self.taken[array.ctypes.data] = number, weakref.ref(_owner(array))
         return array
 
     def give(self, array):
         """Take back the buffer of `array`; an array from elsewhere is left alone."""
-        number = self.taken.pop(array.ctypes.data, None) if isinstance(array, np.ndarray) else None
-        if number is not None:
-            self._note(~number)
+        found = self.taken.get(array.ctypes.data) if isinstance(array, np.ndarray) else None
+        if found is not None and found[1]() is _owner(array):  # or its memory was freed, and is somebody else's now
+            del self.taken[array.ctypes.data]
+            self._note(~found[0])
 
     def _note(self, event):
         """A run that does something else than the one whose layout it follows, gets no more memory from there.
@@ -86,6 +88,13 @@ class Arena:
             if first:
                 _trim()
         self._begin()
+
+
+def _owner(array):
+    """The array whose memory `array` looks at."""
+    while isinstance(array.base, np.ndarray):
+        array = array.base
+    return array
 
 
 def _trim():

@@ -13,8 +13,6 @@ The work is cut into tiles of a size that the shape alone decides.
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from npslim.fast.arena import scratch
 from npslim.fast.blas import product
 from npslim.fast.choice import figures
@@ -88,7 +86,8 @@ def tiles(x, slide, out, depth):
 def correlate(x, w, y, slide):
     """`x` `[n, h, w, c]` by filters `[kh, kw, c, o]` into `y` `[n, oh, ow, o]`; zeros lie around x."""
     o = w.shape[3]
-    matrix = np.ascontiguousarray(w.transpose(1, 0, 2, 3)).reshape(-1, o)
+    matrix = scratch(4, w.size, w.dtype).reshape(-1, o)
+    matrix.reshape(w.shape[1], w.shape[0], -1, o)[...] = w.transpose(1, 0, 2, 3)
 
     def one(part):
         tile = Tile(x, slide, y.shape[1:3], *part)

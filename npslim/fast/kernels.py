@@ -92,6 +92,13 @@ def matmul(arena, a, b, *, transpose_a=False, transpose_b=False):
     return y
 
 
+def concat(arena, *xs, axis):
+    """`ops.join.concat`."""
+    shape = list(xs[0].shape)
+    shape[axis] = sum(x.shape[axis] for x in xs)
+    return np.concatenate(xs, axis=axis, out=take(arena, tuple(shape), xs[0].dtype))
+
+
 # ---- convolutions
 
 
@@ -311,6 +318,9 @@ def fused_batch_norm_grad(arena, g, x, scale, *lent, epsilon=1e-3, data_format=N
     n = x.size // x.shape[-1]
     mean, variance = (lent[0], lent[1] * (max(n - 1, 1) / n)) if lent else batch_norm.moments(rows(x))
     g_x = take(arena, x.shape, x.dtype)
+    if not g.flags.c_contiguous:  # it is a part of a larger one, such as a concatenation's
+        g_x[...] = g
+        g = g_x
     inverse = 1 / np.sqrt(variance + epsilon)
     return g_x, *batch_norm.gradients(rows(g), rows(x), scale, mean, inverse, rows(g_x), y)
 
@@ -436,7 +446,7 @@ _CONVOLUTIONS = (conv2d, conv2d_backprop_input, conv2d_backprop_filter)
 FAST = {
     kernel.__name__: kernel
     for kernel in (
-        matmul, conv2d, conv2d_backprop_input, conv2d_backprop_filter,
+        matmul, concat, conv2d, conv2d_backprop_input, conv2d_backprop_filter,
         depthwise_conv2d_native, depthwise_conv2d_native_backprop_input, depthwise_conv2d_native_backprop_filter,
         fused_batch_norm, fused_batch_norm_grad,
         max_pool2d, max_pool2d_grad, avg_pool2d, avg_pool2d_grad, bias_add_grad,

@@ -131,3 +131,19 @@ def test_small_buffers_are_numpys_own():
     own.give(np.float32(3))  # neither is this one's
     own.give(np.zeros((40_000,), "f")[1:])
     assert not own.events
+
+
+def test_memory_that_was_freed_and_given_to_others_is_not_taken_back():
+    """A buffer that is dropped, not given back, may leave its address to an array from elsewhere."""
+    own = Arena()
+    for _ in range(3):
+        first = own.take((LARGE,), BYTES, LARGE)
+        address, kept = first.ctypes.data, own.take((2 * LARGE,), BYTES, 2 * LARGE)
+        del first
+        stranger = np.empty(LARGE, np.uint8)
+        own.taken[stranger.ctypes.data] = own.taken[address]  # wherever the system has put it
+        own.give(stranger)
+        own.give(kept)
+        assert own.events == [LARGE, 2 * LARGE, ~1]
+        own.end()
+    assert list(own.layouts) == [LARGE]

@@ -121,3 +121,14 @@ def test_channels_first_are_left_to_the_plain_kernels():
         found.append(session.run([y, *slim.gradients(slim.reduce_sum(y * y), [x])], feeds))
     assert "fused_batch_norm_relu" in slim.Session(kernels="fast").explain(y, feeds)
     same_bits(*found)
+
+
+def test_the_cotangent_may_be_a_part_of_a_larger_one():
+    """As that of a concatenation is: the same bits as for a copy of it."""
+    rng = np.random.default_rng(0)
+    wide, x = rng.normal(size=(2, 9, 9, 20)).astype("f"), rng.normal(size=(2, 9, 9, 8)).astype("f")
+    y, scale = np.maximum(rng.normal(size=x.shape).astype("f"), 0), rng.normal(size=8).astype("f")
+    part = wide[..., 5:13]
+    found = [kernels.relu_fused_batch_norm_grad(Arena(), g, y, x, scale) for g in (part, part.copy())]
+    same_bits(*found)
+    same_bits([wide], [np.random.default_rng(0).normal(size=wide.shape).astype("f")])

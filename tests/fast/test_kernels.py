@@ -17,6 +17,7 @@ from npslim.ops.conv import (
     depthwise_conv2d_native_backprop_filter,
     depthwise_conv2d_native_backprop_input,
 )
+from npslim.ops.join import concat
 from npslim.ops.linear import matmul
 from npslim.ops.normalize import bias_add_grad, fused_batch_norm, fused_batch_norm_grad
 from npslim.ops.pool import avg_pool2d, avg_pool2d_grad, max_pool2d, max_pool2d_grad
@@ -80,7 +81,7 @@ def test_every_case_of_the_op(name, tiles):
 
 
 def test_each_fast_kernel_is_tested_here():
-    assert set(FAST) == {*SUMS, *EXACT, *NORMS}
+    assert set(FAST) == {*SUMS, *EXACT, *NORMS, "concat"}
 
 
 def test_dilated_windows_with_strides_are_left_to_the_plain_kernel():
@@ -246,6 +247,14 @@ def test_convolutions_as_nets_have_them(shape, kernel, stride):
 
 
 # ---- pooling
+
+
+def test_every_case_of_a_concatenation():
+    for case in concat.all_cases:
+        arrays = case.draw(np.random.default_rng(7))
+        result, expected = FAST["concat"](Arena(), *arrays, **case.attrs), concat.kernel(*arrays, **case.attrs)
+        assert result.dtype == expected.dtype
+        np.testing.assert_array_equal(result, expected, strict=True)
 
 
 @pytest.mark.parametrize("name", sorted(EXACT))
