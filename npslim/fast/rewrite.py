@@ -15,6 +15,7 @@ import numpy as np
 
 from npslim.fast import kernels
 from npslim.fast.arena import LARGE, Arenas
+from npslim.fast.assign import take_over
 from npslim.fast.branches import merge_branches
 from npslim.fast.cross_entropy import join_cross_entropy
 from npslim.fast.joins import join_relus, lend_results
@@ -318,8 +319,8 @@ def _with_attributes(kernel, attrs):
 # Ops whose outputs (or whose first output) are arrays of their own, and ops with an effect that keep no input.
 FRESH = {
     "bias_add_grad", "max_pool2d_grad", "fused_batch_norm_grad", "softmax_cross_entropy_with_logits", "softmax",
-    "matmul", "conv2d", "conv2d_backprop_input", "conv2d_backprop_filter", "where_v2", "relu", *FUNCTIONS,
-    "standard_uniform", "standard_normal", "standard_truncated_normal",
+    "matmul", "conv2d", "conv2d_backprop_input", "conv2d_backprop_filter", "where_v2", "relu", "fill",
+    "standard_uniform", "standard_normal", "standard_truncated_normal", *FUNCTIONS,
 }  # fmt: skip
 FIRST_FRESH = {"fused_batch_norm"}
 KEEP_NOTHING = {*UPDATES, "assign", "assign_add", "assign_sub", "no_op"}
@@ -423,9 +424,10 @@ def last_uses(draft):
 
 
 def reuse_buffers(draft):
-    """Loops write into an input that dies there, else into a buffer of an arena, which gets it back in the end."""
-    if not draft.loops:
-        return
+    """Loops write into an input that dies there, else into a buffer of an arena, which gets it back in the end.
+
+    Assignments take over an array that dies there.
+    """
     groups, last = sharing(draft), last_uses(draft)
     arena, places = draft.new_slot(), {}
     members = groups.members()
@@ -440,7 +442,9 @@ def reuse_buffers(draft):
             step.kernel = loop.kernel(place, take=place is None)
             step.inputs = loop.inputs if place is not None else (arena, *loop.inputs)
     taken = {slot for slot, place in places.items() if place is None}
-    _give_back(draft, arena, _deaths(groups, members, taken, last))
+    take_over(draft.plan.steps, groups, last, taken)
+    if draft.loops:
+        _give_back(draft, arena, _deaths(groups, members, taken, last))
 
 
 def _dying_input(loop, groups, members, last, i):

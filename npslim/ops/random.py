@@ -68,8 +68,10 @@ standard_normal.shape(drawn)
 def standard_truncated_normal(shape, *, dtype=_FLOAT, seed=None, rng=None):
     """Normal numbers of mean 0 and deviation 1, those beyond 2 drawn again."""
     numbers = rng.standard_normal(_sizes(shape))
-    while (beyond := np.abs(numbers) > 2).any():
-        numbers[beyond] = rng.standard_normal(np.count_nonzero(beyond))
+    beyond = np.flatnonzero(np.abs(numbers) > 2)
+    while len(beyond):
+        again = numbers.flat[beyond] = rng.standard_normal(len(beyond))
+        beyond = beyond[np.abs(again) > 2]
     return _placed(numbers.astype(dtype))
 
 
