@@ -1,10 +1,10 @@
 """Where the time of runs goes: a table of ops, and a trace that Chrome, Edge or Perfetto draw."""
 
-import json
+import importlib
+import os
 import threading
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
 from npslim.flops import flops, show_count
 
@@ -43,9 +43,10 @@ class profile:
     def __exit__(self, *error):
         watching.remove(self)
         if self.path is not None and error[0] is None:
-            path = Path(self.path)
-            path.write_text(json.dumps(self.trace()))
-            path.with_suffix(".txt").write_text(f"{self}\n")
+            with open(self.path, "w", encoding="utf-8") as file:
+                importlib.import_module("json").dump(self.trace(), file)
+            with open(os.path.splitext(self.path)[0] + ".txt", "w", encoding="utf-8") as file:
+                file.write(f"{self}\n")
 
     def trace(self):
         """The events in Chrome's format."""

@@ -7,10 +7,8 @@ one and stores them; a stored table counts on the machine that wrote it alone.
 
 import functools
 import importlib
-import json
 import os
 import platform
-from pathlib import Path
 
 DEFAULTS = {
     # Winograd's F(2x2, 3x3) wins from so many channels on: the smaller of in and out, and their product
@@ -39,7 +37,8 @@ def algorithm(kernel, strides, c, o, width, by_filter=False):
 def figures():
     """The table that counts here: the stored one if this machine wrote it, else `DEFAULTS`."""
     try:
-        stored = json.loads(place().read_text())
+        with open(place(), encoding="utf-8") as file:
+            stored = importlib.import_module("json").load(file)  # few have a stored table
     except (OSError, ValueError):
         return DEFAULTS
     here = isinstance(stored, dict) and stored.get("machine") == machine()
@@ -48,17 +47,18 @@ def figures():
 
 def place():
     """The file of the stored table, in the user's folder for what can be made again."""
-    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(cache) / "npslim" / "convolutions.json"
+    cache = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    return os.path.join(cache, "npslim", "convolutions.json")
 
 
 def store(found):
     """Keep the figures `found` for this machine, and use them from now on."""
     path = place()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    whole = path.with_suffix(f".{os.getpid()}")
-    whole.write_text(json.dumps({"machine": machine(), "figures": found}, indent=1) + "\n")
-    whole.replace(path)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    whole = f"{path}.{os.getpid()}"
+    with open(whole, "w", encoding="utf-8") as file:
+        importlib.import_module("json").dump({"machine": machine(), "figures": found}, file, indent=1)
+    os.replace(whole, path)
     figures.cache_clear()
 
 
@@ -70,7 +70,9 @@ def machine():
 
 
 def _processor():
-    path = Path("/proc/cpuinfo")
-    lines = path.read_text().splitlines() if path.exists() else []
+    lines = []
+    if os.path.exists("/proc/cpuinfo"):
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            lines = file.read().splitlines()
     names = [line.partition(":")[2].strip() for line in lines if line.startswith(("model name", "Model"))]
     return names[0] if names else platform.processor()
