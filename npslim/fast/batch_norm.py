@@ -113,6 +113,23 @@ def normalize(x, mean, rate, offset, y, relu=False):
     each(one, blocks.parts)
 
 
+def rescale(x, rate, shift, relu=False):
+    """`x * rate + shift`, or what of it is positive, in the place of `x`; without a rate, only shifted."""
+    blocks = Blocks(x)
+    rates, shifts = blocks.tiled(shift if rate is None else rate, shift)
+    zeros, target = block_of_zeros(blocks.length, x.dtype), x.reshape(-1)
+
+    def one(part):
+        block = blocks.block(target, part)
+        if rate is not None:
+            np.multiply(block, along(rates, block), out=block)
+        np.add(block, along(shifts, block), out=block)
+        if relu:
+            np.maximum(block, along(zeros, block), out=block)
+
+    each(one, blocks.parts)
+
+
 def gradients(g, x, scale, mean, inverse, out, y=None):
     """Those by x, into `out`, by scale and by offset; `inverse` is 1 / sqrt(variance + epsilon).
 

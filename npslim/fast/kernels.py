@@ -295,7 +295,7 @@ def fused_batch_norm(arena, x, scale, offset, *given, epsilon=1e-3, data_format=
         n = x.size // x.shape[-1]
         unbiased = variance * (n / max(n - 1, 1))
     else:
-        mean, variance = given
+        mean, variance = (a.copy() for a in given)  # those of variables are not handed on
         unbiased = variance
     y = take(arena, x.shape, x.dtype)
     rate = scale / np.sqrt(variance + epsilon)

@@ -18,6 +18,7 @@ from npslim.fast.arena import LARGE, Arenas
 from npslim.fast.assign import take_over
 from npslim.fast.branches import merge_branches
 from npslim.fast.cross_entropy import join_cross_entropy
+from npslim.fast.folding import fold_norms
 from npslim.fast.joins import join_relus, lend_results
 from npslim.fast.kernels import Placed
 from npslim.fast.loops import FUNCTIONS, Loop, parts_of
@@ -501,7 +502,7 @@ give_back.label = "gives back"
 
 PASSES = [
     forward_identities, fold_constants, merge_equal, lend_results, join_relus, join_cross_entropy, join_updates,
-    merge_branches, fuse_elementwise, place_kernels, block_updates,
+    merge_branches, fold_norms, fuse_elementwise, place_kernels, block_updates,
 ]  # fmt: skip
 
 
