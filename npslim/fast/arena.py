@@ -16,7 +16,7 @@ import weakref
 
 import numpy as np
 
-LARGE = 1 << 16  # bytes: below, the allocator of NumPy is as quick
+LARGE = 1 << 16  # bytes: up to that, the allocator of NumPy is as quick
 ALIGNED = 64  # bytes: buffers begin at multiples of this
 MANY = 8  # layouts that an arena remembers, such as those for batches of another size
 
@@ -41,7 +41,7 @@ class Arena:
     def take(self, shape, dtype, count):
         """An array of `count` elements, its values arbitrary."""
         nbytes = count * dtype.itemsize
-        if nbytes < LARGE:
+        if nbytes <= LARGE:
             return np.empty(shape, dtype)
         if not self.events:
             self._follow(self.layouts.get(nbytes))

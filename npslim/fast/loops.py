@@ -177,8 +177,21 @@ def block_of_zeros(count, dtype):
     return zeros
 
 
+def _at_once(parts, inputs, out):
+    """Run each part over all of `out`: what two blocks would gain in cache, the way through them costs."""
+    for function, operands in parts:
+        found = [out if i is RUNNING else _zeros_for(out) if i is ZEROS else inputs[i] for i in operands]
+        function(*found, out=out)
+
+
+def _zeros_for(out):
+    return block_of_zeros(2 * BLOCK, out.dtype)[: out.size].reshape(out.shape)
+
+
 def by_blocks(parts, inputs, kinds, out):
     """Run the parts over `out`, block by block."""
+    if out.size <= (2 * BLOCK if all(isinstance(function, np.ufunc) for function, _ in parts) else BLOCK):
+        return _at_once(parts, inputs, out)
     width = (out.shape[-1],) if "row" in kinds else ()
     out = out.reshape(-1, *width)
     rows = max(1, BLOCK // width[0]) if width else BLOCK

@@ -442,7 +442,8 @@ def reuse_buffers(draft):
                 groups.put_into(dying, made)
             step.kernel = loop.kernel(place, take=place is None)
             step.inputs = loop.inputs if place is not None else (arena, *loop.inputs)
-    taken = {slot for slot, place in places.items() if place is None}
+    small = {slot for tensor, slot in draft.plan.slots.items() if _is_small(tensor.spec)}  # an arena has none of these
+    taken = {slot for slot, place in places.items() if place is None and slot not in small}
     take_over(draft.plan.steps, groups, last, taken)
     if draft.loops:
         _give_back(draft, arena, _deaths(groups, members, taken, last))

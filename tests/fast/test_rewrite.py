@@ -199,6 +199,19 @@ def test_a_chain_is_one_step_and_in_place():
     assert "loop add+add+maximum" in plan
 
 
+@pytest.mark.parametrize("rows", [9, 120, 260, 1000])
+def test_chains_have_the_same_bits_at_once_and_block_by_block(rows):
+    x = slim.placeholder("float32", [None, 256])
+    y = slim.exp(slim.relu(slim.bias_add(x, trainable=False, initializer=slim.ones_initializer())) * -0.5)
+    feeds, found = {x: np.random.default_rng(rows).normal(size=(rows, 256))}, []
+    for name in ("plain", "fast"):
+        session = slim.Session(kernels=name)
+        session.run(slim.global_variables_initializer())
+        found.append(session.run(y, feeds))
+    assert "loop add+maximum+multiply+exp" in session.explain(y, feeds)
+    np.testing.assert_array_equal(*found)
+
+
 def test_equal_steps_run_once_and_constants_are_folded():
     x = slim.placeholder("float32", [2])
     y = slim.exp(x) * slim.exp(x) + (slim.constant(2.0) + 3.0)
