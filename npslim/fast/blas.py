@@ -47,7 +47,8 @@ def large_product(a, b, out):
 def product(a, b, out, add=0.0, times=1.0):
     """`times * a @ b + add * out` into `out`: matrices of one dtype, float32 or float64, whose rows lie together.
 
-    `a` or `b` may be the transpose of such a matrix. Where `add` is 0, what `out` holds is not read.
+    `a` or `b` may be the transpose of such a matrix; of any other, a copy is made. Where `add` is 0, what `out` holds
+    is not read.
     """
     gemm = _gemm(out.dtype.char)
     if gemm is None:
@@ -60,6 +61,7 @@ def product(a, b, out, add=0.0, times=1.0):
     if not k:
         out[...] = out * out.dtype.type(add) if add else 0
         return
+    a, b = _readable(a), _readable(b)
     a_as, lda = _layout(a)
     b_as, ldb = _layout(b)
     ldc = out.strides[0] // out.itemsize
@@ -92,6 +94,11 @@ def add_times(x, times, out):
         out += x * out.dtype.type(times)
     else:
         axpy(out.size, float(times), x.ctypes.data, 1, out.ctypes.data, 1)
+
+
+def _readable(a):
+    """`a`, or a copy of it if elements lie together neither along rows nor along columns."""
+    return a if 1 in a.shape or a.itemsize in a.strides else np.ascontiguousarray(a)
 
 
 def _layout(a):

@@ -31,6 +31,17 @@ def test_products_are_added_to_rows_of_what_is_there(m, k, n, add, times, dtype,
     np.testing.assert_array_equal(whole[:, [0, -1]], before[:, [0, -1]])
 
 
+@pytest.mark.parametrize("step", [(1, 2), (2, 2), (2, 3)])
+def test_matrices_that_lie_in_no_order(step, functions):
+    rng = np.random.default_rng(3)
+    apart, other = rng.normal(size=(7, 9))[:: step[0], :: step[1]], rng.normal(size=(9, 3))
+    other = other[: apart.shape[1]]
+    for x, y in ((apart, other), (other.T, apart.T), (apart.T[:, :3], other[:3, :2]), (apart, apart.T)):
+        out = np.zeros((len(x), y.shape[1]))
+        blas.product(x, y, out)
+        np.testing.assert_allclose(out, np.einsum("ik,kj->ij", x, y), rtol=1e-12, atol=1e-14)
+
+
 @pytest.mark.parametrize("dtype", "fd")
 @pytest.mark.parametrize("shape", [(0,), (1,), (67, 129)])
 def test_multiples_are_added(shape, dtype, functions):
