@@ -2,9 +2,9 @@
 
 python bench/overhead.py [rounds]
 
-Chains of 2,000 nodes on arrays of 10 are run warm, at one thread. What their plain kernels take alone, called one after
-the other on the same arrays, is taken off; variables are read without a kernel, so reading is overhead. CPU seconds,
-the fastest of the rounds, both sides taken in turn.
+Chains of 2,000 nodes on arrays of 10, whose size is known while defining or is not, are run warm, at one thread. What
+their plain kernels take alone, called one after the other on the same arrays, is taken off; variables are read without
+a kernel, so reading is overhead. CPU seconds, the fastest of the rounds, both sides taken in turn.
 """
 
 import sys
@@ -20,10 +20,11 @@ CHAINS = {  # the functions that add the next node, in turn
     "tanh": lambda v: [slim.tanh],
     "identity": lambda v: [slim.identity],
     "square, sqrt": lambda v: [slim.square, slim.sqrt],
-    "reshape": lambda v: [lambda x: slim.reshape(x, [2, 5]), lambda x: slim.reshape(x, [10])],
+    "reshape": lambda v: [lambda x: slim.reshape(x, [2, -1]), lambda x: slim.reshape(x, [-1])],
     "sub, mul by a constant": lambda v: [lambda x: x - np.float32(0.5), lambda x: x * np.float32(2)],
     "add a variable": lambda v: [lambda x: x + v],
     "add a new read of it": lambda v: [lambda x: x + v.read_value()],
+    "tanh, floor": lambda v: [slim.tanh, slim.floor],
 }
 
 
@@ -51,11 +52,11 @@ def kernels_alone(session, fetch, feeds):
     return run
 
 
-def of_nodes(make, kernels, rounds):
+def of_nodes(make, kernels, rounds, shape):
     """(µs of a node of the chain, µs of its kernel alone)."""
     x = np.linspace(0.1, 1, 10, dtype=np.float32)
     with slim.Graph().as_default():
-        first = last = slim.placeholder(slim.float32, [10])
+        first = last = slim.placeholder(slim.float32, shape)
         functions = make(slim.Variable(x, name="v"))
         for i in range(LENGTH):
             last = functions[i % len(functions)](last)
@@ -82,8 +83,9 @@ def main():
     for kernels in ("plain", "fast"):
         print(f"| {kernels} kernels | µs a node | its kernel alone | beyond it |\n| --- | --- | --- | --- |")
         for name, make in CHAINS.items():
-            whole, alone = of_nodes(make, kernels, rounds)
-            print(f"| {name} | {whole:.2f} | {alone:.2f} | {whole - alone:.2f} |")
+            for size in (10, None):
+                whole, alone = of_nodes(make, kernels, rounds, [size])
+                print(f"| {name}, size {size or '?'} | {whole:.2f} | {alone:.2f} | {whole - alone:.2f} |")
         bare, fed = of_a_run(kernels, rounds)
         print(f"\nA run of one addition: {bare:.1f} µs, with a feed {fed:.1f} µs.\n")
 

@@ -119,11 +119,13 @@ class Loop:
         """
         parts = [(function, tuple(self._number(x) for x in operands)) for function, operands in self.parts]
         lead, dtype, kinds = self.kinds.index("whole"), self.spec.dtype, self.kinds
+        kernel, slots, *_ = self.plain[0]
+        small = kernel if len(self.plain) == 1 and slots == self.inputs else lambda *inputs: self.one_by_one(inputs)
 
         def run(arena, inputs):
             whole = inputs[lead]
             if whole.size < SMALL or not _as_expected(inputs, kinds, whole.shape, dtype):
-                return self.one_by_one(inputs)
+                return small(*inputs)
             if place is not None and inputs[place].flags.writeable:
                 out = inputs[place]
             elif arena is not None:
@@ -152,7 +154,7 @@ class Loop:
         values = dict(zip(self.inputs, inputs, strict=True))
         for kernel, slots, output, node in self.plain:
             try:
-                values[output] = kernel(*(values[slot] for slot in slots))
+                values[output] = kernel(*[values[slot] for slot in slots])
             except Exception as error:
                 error.add_note(f"  failed   {node.name} ({node.type}), made at {node.made_at}")
                 raise
