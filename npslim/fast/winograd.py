@@ -15,7 +15,7 @@ from npslim.fast.blas import product
 from npslim.fast.tiles import cut
 from npslim.fast.workers import each
 
-PIECES = 512  # of a tile
+PIECES, ELEMENTS = 512, 1 << 18  # of a tile at the least: pieces, or elements of one of their places
 G = np.array([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]])
 FILTER = np.kron(G, G)  # from the 9 elements of a filter to the 16 factors
 TURNED = FILTER[:, ::-1]
@@ -36,7 +36,7 @@ def correlate(x, w, y, first, turned=False):
         each(lambda k: product(v[k], factors[k], m[k]), range(16))
         untransform(m, tile, y)
 
-    each(one, _tiles(n, oh, ow))
+    each(one, _tiles(y, x.shape[3]))
 
 
 def correlate_filter(x, g, w, first):
@@ -44,14 +44,16 @@ def correlate_filter(x, g, w, first):
     n, oh, ow, o = g.shape
     c = x.shape[3]
     sums = scratch(3, 16 * c * o, w.dtype).reshape(16, c, o)
-    for number, tile in enumerate(_tiles(n, oh, ow)):
+    for number, tile in enumerate(_tiles(g, c)):
         v, u = transformed_input(x, first, tile, (ow + 1) // 2), transformed_cotangent(g, tile)
         each(lambda k, v=v, u=u, add=number > 0: product(v[k].T, u[k], sums[k], add), range(16))
     np.matmul(FILTER.T.astype(w.dtype), sums.reshape(16, -1), out=w.reshape(9, -1))
 
 
-def _tiles(n, oh, ow):
-    return cut(n, (oh + 1) // 2, (ow + 1) // 2, PIECES)
+def _tiles(y, c):
+    """(images, rows) of pieces: the fewer channels, the more at once, for BLAS is quicker on tall matrices."""
+    n, oh, ow, o = y.shape
+    return cut(n, (oh + 1) // 2, (ow + 1) // 2, max(PIECES, ELEMENTS // max(1, c, o)))
 
 
 def _by_parts(work, tile, *arrays):

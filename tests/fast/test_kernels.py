@@ -42,6 +42,7 @@ def tiles(request, monkeypatch):
         monkeypatch.setattr(columns, "PLACES", 2)
         monkeypatch.setattr(columns, "figures", lambda: {"tile": 256})
         monkeypatch.setattr(winograd, "PIECES", 3)
+        monkeypatch.setattr(winograd, "ELEMENTS", 3)
         monkeypatch.setattr(winograd4, "PIECES", 2)
         monkeypatch.setattr(pool, "BLOCK", 8)
         monkeypatch.setattr(depthwise, "TILE", 12)
