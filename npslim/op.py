@@ -41,9 +41,7 @@ from npslim.later import Table
 from npslim.parameters import REQUIRED, Parameters
 from npslim.spec import Spec, TensorShape, broadcast, is_full
 
-REGISTRY = (
-    Table()
-)  # name -> Op, in the order of definition; families of ops/ that nobody uses are imported when asked for
+REGISTRY = Table()  # name -> Op, in the order of definition; families of ops/ that nobody uses come when asked for
 _CONTEXT = ("run", "rng", "node")  # what a kernel may take from the session beside its attributes
 KNOWN_LIMIT = 256  # values of small integer tensors are followed while defining
 
