@@ -23,10 +23,14 @@ def correlate(x, w, y, slide):
     """`x` `[n, h, w, c]` by filters `[kh, kw, c]` into `y` `[n, oh, ow, c]`; zeros lie around x."""
     c = w.shape[2]
     filters = np.tile(w, max(1, LONG // c))
+    apart = y.strides[2] != c * y.itemsize and c < LONG  # pixels of y do not lie side by side: they are put there later
+    sums = scratch(9, y.size, y.dtype).reshape(y.shape) if apart else y
 
     def one(tile):
-        for windows, out, (i, j) in rectangles(x, y, slide, tile):
+        for windows, out, (i, j) in rectangles(x, sums, slide, tile):
             np.einsum("nrqijk,ijk->nrqk", windows, filters[i, j, : out.shape[3]], out=out)
+        if apart:
+            y[tile] = sums[tile]
 
     each(one, tiles(y))
 
