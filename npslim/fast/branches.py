@@ -49,15 +49,12 @@ def merge_branches(draft):
     for i, step in enumerate(steps):
         if step.node.op.name == "add_n" and not step.rewritten:
             once = [slot for slot in step.inputs if step.inputs.count(slot) == 1 and len(readers[slot]) == 1]
-            places = [made[slot] for slot in once if slot in made and slot not in keep]
-            group = [steps[place] for place in places]
-            if len(group) > 1 and not any(
-                other.cells for other in steps[min(places) : i]
-            ):  # filters stay what they are
+            group = [made[slot] for slot in once if slot in made and slot not in keep]
+            if len(group) > 1:
                 gone.update(map(id, group))
                 steps[i] = _summed(draft, step, group)
         elif _is_branch(step):
-            made[step.outputs[0]] = i
+            made[step.outputs[0]] = step
     steps[:] = [step for step in steps if id(step) not in gone]
 
 

@@ -56,21 +56,6 @@ def test_a_gradient_that_is_fetched_is_formed():
     assert "branches" not in slim.Session().explain([train_op, wanted[0]], feeds)
 
 
-def test_a_filter_that_is_assigned_before_the_sum_is_read_before():
-    x, g = slim.placeholder("float32", [1, 16, 16, 128]), slim.placeholder("float32", [1, 16, 16, 2])
-    with slim.arg_scope([slim.model_variable], shape=[1, 1, 128, 2], initializer=slim.ones_initializer()):
-        first, second = slim.model_variable("first"), slim.model_variable("second")
-    parts = [conv2d_backprop_input(x, w, g, strides=1, padding="SAME") for w in (first, second)]
-    with slim.control_dependencies(parts):
-        changed = slim.assign(first, 5 * first)
-    with slim.control_dependencies([changed]):
-        total = slim.add_n(parts)
-    feeds = {x: np.zeros((1, 16, 16, 128)), g: np.ones((1, 16, 16, 2))}
-    session = slim.Session(kernels="fast")
-    session.run(slim.global_variables_initializer())
-    assert (session.run(total, feeds) == 4).all() and (session.run(first) == 5).all()
-
-
 @pytest.mark.parametrize("dtype", ["f", "d"])
 @pytest.mark.parametrize("terms", [0, 1, 3])
 @pytest.mark.parametrize("part", [1 << 19, 200])
