@@ -33,7 +33,7 @@ _PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 _VALID_NODE_NAME = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.\\\-/]*")
 _VALID_SCOPE_NAME = re.compile(r"[A-Za-z0-9_.\\\-/]*")
 
-OPERATORS = {}  # "__add__" -> the op that computes it, and some that tensors need; filled by ops/
+OPERATORS = Table()  # "__add__" -> the op that computes it, and some that tensors need; filled by ops/
 
 
 class GraphKeys:

@@ -6,9 +6,11 @@ family that nothing imports is imported when the registry is asked for an op tha
 
 import pkgutil
 
+from npslim.graph import OPERATORS
 from npslim.later import names_later
 from npslim.op import REGISTRY
 
 _FAMILIES = [f"{__name__}.{family.name}" for family in pkgutil.iter_modules(__path__)]
 REGISTRY.later += _FAMILIES
+OPERATORS.later.append(f"{__name__}.quotients")
 __getattr__, __dir__ = names_later(__name__, dict.fromkeys(_FAMILIES, ""))
