@@ -99,6 +99,20 @@ def concat(arena, *xs, axis):
     return np.concatenate(xs, axis=axis, out=take(arena, tuple(shape), xs[0].dtype))
 
 
+def pad_by(arena, x, paddings, *, mode="CONSTANT", value=0):
+    """`ops.padding.pad_by`."""
+    pairs = [(int(before), int(after)) for before, after in paddings]
+    if mode != "CONSTANT" or len(pairs) != x.ndim or any(min(pair) < 0 for pair in pairs):
+        return None
+    shape = tuple(before + n + after for n, (before, after) in zip(x.shape, pairs, strict=True))
+    y, inner = take(arena, shape, x.dtype), ()
+    for n, (before, _) in zip(x.shape, pairs, strict=True):
+        y[(*inner, slice(before))] = y[(*inner, slice(before + n, None))] = value
+        inner += (slice(before, before + n),)
+    y[inner] = x
+    return y
+
+
 # ---- convolutions
 
 
@@ -446,7 +460,7 @@ _CONVOLUTIONS = (conv2d, conv2d_backprop_input, conv2d_backprop_filter)
 FAST = {
     kernel.__name__: kernel
     for kernel in (
-        matmul, concat, conv2d, conv2d_backprop_input, conv2d_backprop_filter,
+        matmul, concat, pad_by, conv2d, conv2d_backprop_input, conv2d_backprop_filter,
         depthwise_conv2d_native, depthwise_conv2d_native_backprop_input, depthwise_conv2d_native_backprop_filter,
         fused_batch_norm, fused_batch_norm_grad,
         max_pool2d, max_pool2d_grad, avg_pool2d, avg_pool2d_grad, bias_add_grad,

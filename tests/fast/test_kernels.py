@@ -20,6 +20,7 @@ from npslim.ops.conv import (
 from npslim.ops.join import concat
 from npslim.ops.linear import matmul
 from npslim.ops.normalize import bias_add_grad, fused_batch_norm, fused_batch_norm_grad
+from npslim.ops.padding import pad_by
 from npslim.ops.pool import avg_pool2d, avg_pool2d_grad, max_pool2d, max_pool2d_grad
 
 FAMILY = (conv2d, conv2d_backprop_input, conv2d_backprop_filter)
@@ -30,6 +31,7 @@ DEPTHWISE = (
 )
 SUMS = {op.name: op for op in (*FAMILY, *DEPTHWISE, matmul, avg_pool2d, avg_pool2d_grad, bias_add_grad)}
 EXACT = {op.name: op for op in (max_pool2d, max_pool2d_grad)}
+MOVES = {op.name: op for op in (concat, pad_by)}
 NORMS = {op.name: op for op in (fused_batch_norm, fused_batch_norm_grad)}
 
 
@@ -82,7 +84,7 @@ def test_every_case_of_the_op(name, tiles):
 
 
 def test_each_fast_kernel_is_tested_here():
-    assert set(FAST) == {*SUMS, *EXACT, *NORMS, "concat"}
+    assert set(FAST) == {*SUMS, *EXACT, *NORMS, *MOVES}
 
 
 def test_dilated_windows_with_strides_are_left_to_the_plain_kernel():
@@ -250,12 +252,15 @@ def test_convolutions_as_nets_have_them(shape, kernel, stride):
 # ---- pooling
 
 
-def test_every_case_of_a_concatenation():
-    for case in concat.all_cases:
+@pytest.mark.parametrize("name", sorted(MOVES))
+def test_every_case_of_what_moves_elements(name):
+    op = MOVES[name]
+    for case in op.all_cases:
         arrays = case.draw(np.random.default_rng(7))
-        result, expected = FAST["concat"](Arena(), *arrays, **case.attrs), concat.kernel(*arrays, **case.attrs)
-        assert result.dtype == expected.dtype
-        np.testing.assert_array_equal(result, expected, strict=True)
+        result, expected = FAST[name](Arena(), *arrays, **case.attrs), op.kernel(*arrays, **case.attrs)
+        if result is not None or case.attrs.get("mode", "CONSTANT") == "CONSTANT":
+            assert result.dtype == expected.dtype
+            np.testing.assert_array_equal(result, expected, strict=True)
 
 
 @pytest.mark.parametrize("name", sorted(EXACT))
