@@ -15,15 +15,20 @@ from npslim.fast.tiles import cut, runs
 from npslim.fast.workers import each
 
 TILE, LEAST = 1 << 19, 1 << 18  # elements of the result in a tile: a call of einsum takes 10 us
-SHORT, LONG = 1 << 8, 1 << 9  # elements of pixels taken at once: if they come out even; at the most
+SHORT, LONG = 1 << 9, 1 << 12  # elements of pixels taken at once: if they come out even; at the most
+PAD = 16  # elements between rows of the filter, which would else lie on the same lines of the first cache
 GROUP = 1 << 8  # products added up in single precision: those of some rows
 
 
 def correlate(x, w, y, slide):
     """`x` `[n, h, w, c]` by filters `[kh, kw, c]` into `y` `[n, oh, ow, c]`; zeros lie around x."""
-    c = w.shape[2]
-    filters = np.tile(w, max(1, LONG // c))
-    apart = y.strides[2] != c * y.itemsize and c < LONG  # pixels of y do not lie side by side: they are put there later
+    c, columns = w.shape[2], max(1, min(LONG // w.shape[2], y.shape[2]))
+    line = columns * c + PAD
+    filters = scratch(10, w.shape[0] * w.shape[1] * line, w.dtype).reshape(*w.shape[:2], line)
+    filters[:, :, :-PAD].reshape(*w.shape[:2], columns, c)[...] = w[:, :, None]
+    apart = (
+        y.strides[2] != c * y.itemsize and c < SHORT
+    )  # pixels of y do not lie side by side: they are put there later
     sums = scratch(9, y.size, y.dtype).reshape(y.shape) if apart else y
 
     def one(tile):
@@ -37,7 +42,7 @@ def correlate(x, w, y, slide):
 
 def correlate_filter(x, g, w, slide):
     """The gradient of `correlate` by its filter, into `w`, for the cotangent `g` of y."""
-    parts = tiles(g)
+    parts = tiles(g, 2)
     totals = np.zeros((len(parts), *w.shape))
 
     def one(number):
@@ -52,10 +57,10 @@ def correlate_filter(x, g, w, slide):
     w[...] = totals.sum(axis=0)
 
 
-def tiles(y):
-    """(images, rows) of each tile of the result."""
+def tiles(y, times=1):
+    """(images, rows) of each tile of the result, or of tiles `times` as large."""
     n, rows, columns, c = y.shape
-    return cut(n, rows, columns, max(1, TILE // c), max(1, LEAST // c))
+    return cut(n, rows, columns, max(1, times * TILE // c), max(1, times * LEAST // c))
 
 
 def _add_up(windows, cotangent, size, into):

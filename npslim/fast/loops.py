@@ -14,7 +14,7 @@ from npslim.fast.arena import scratch
 from npslim.fast.tiles import stretches
 from npslim.fast.workers import each
 
-BLOCK = 1 << 15  # elements: 128 KB of float32
+BLOCK = 1 << 16  # elements: 256 KB of float32
 SMALL = 1 << 12  # elements: below, the plain kernel is as quick
 RUNNING, ZEROS = "running", "zeros"  # operands: what the part before gave, a block of zeros
 
