@@ -6,10 +6,10 @@ The readers are used like `hdf5.Reader`. A .safetensors file is the length of a 
 before: checkpoint_files.py   next: cli/ckpt.py
 """
 
+import importlib
 import json
 import math
 import os
-import zipfile
 
 import numpy as np
 
@@ -17,8 +17,6 @@ from npslim import checkpoint_files as files
 from npslim._io import open_regular
 from npslim.array_reader import ArrayReader, is_possible
 from npslim.errors import InvalidArgumentError, NotFoundError, OpError
-from npslim.tfjs_files import TfjsReader
-from npslim.torch_files import TorchReader
 
 _DTYPES = {
     "F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "<i1",
@@ -82,7 +80,7 @@ class NpzReader(ArrayReader):
         try:
             self._arrays = np.load(self._file, allow_pickle=False)
             self._names = sorted(self._arrays.files)
-        except (AttributeError, ValueError, EOFError, zipfile.BadZipFile) as error:  # AttributeError: a .npy file
+        except (AttributeError, ValueError, EOFError, _bad_zip()) as error:  # AttributeError: a .npy file
             self._file.close()
             raise self._damaged("it cannot be read", "an archive of arrays", str(error)[:100]) from None
 
@@ -184,9 +182,25 @@ class SafetensorsReader(ArrayReader):
         self._file.close()
 
 
+def _bad_zip():
+    return importlib.import_module("zipfile").BadZipFile  # numpy.load imports it where it reads one
+
+
+def _torch_reader(path):
+    from npslim.torch_files import TorchReader  # noqa: PLC0415 - every training imports this module, few read such files
+
+    return TorchReader(path)
+
+
+def _tfjs_reader(path):
+    from npslim.tfjs_files import TfjsReader  # noqa: PLC0415
+
+    return TfjsReader(path)
+
+
 _READERS = {
-    ".npz": NpzReader, ".safetensors": SafetensorsReader, ".pth": TorchReader, ".pt": TorchReader, ".bin": TorchReader,
-    ".json": TfjsReader,
+    ".npz": NpzReader, ".safetensors": SafetensorsReader, ".json": _tfjs_reader,
+    ".pth": _torch_reader, ".pt": _torch_reader, ".bin": _torch_reader,
 }  # fmt: skip
 
 

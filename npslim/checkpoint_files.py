@@ -16,7 +16,6 @@ import zlib
 
 from npslim import _io, sstable, tf_checkpoint
 from npslim.errors import CheckpointWriteError, NotFoundError, OpError
-from npslim.foreign_hdf5 import ForeignReader
 from npslim.hdf5 import Reader, encode
 from npslim.hdf5_tree import is_hdf5
 from npslim.logs import logger
@@ -62,7 +61,11 @@ def open_checkpoint(path):
 
 def _open_hdf5(path):
     """npslim's own reader, which says what is wrong with anything else; for other HDF5 the reader of that."""
-    return ForeignReader(path) if is_hdf5(path) else Reader(path)
+    if not is_hdf5(path):
+        return Reader(path)
+    from npslim.foreign_hdf5 import ForeignReader  # noqa: PLC0415 - checkpoints are npslim's own, as a rule
+
+    return ForeignReader(path)
 
 
 def exists(path):
