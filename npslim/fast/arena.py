@@ -10,6 +10,7 @@ of memory, where those that are never in use at once may lie over each other.
 
 import ctypes
 import functools
+import math
 import os
 import threading
 import weakref
@@ -172,3 +173,10 @@ def scratch(number, count, dtype):
     if held is None or held.size < count:
         held = _scratch.held[(number, dtype)] = np.empty(count, dtype)
     return held[:count]
+
+
+def cleared(number, shape):
+    """The working array `number` in double precision, of that shape, filled with zeros: for sums."""
+    held = scratch(number, math.prod(shape), np.dtype(np.float64))
+    held.fill(0)
+    return held.reshape(shape)

@@ -9,7 +9,7 @@ normalization, or before its gradient, is part of the pass, while a block is in 
 
 import numpy as np
 
-from npslim.fast.arena import scratch
+from npslim.fast.arena import cleared, scratch
 from npslim.fast.loops import block_of_zeros, where_positive
 from npslim.fast.workers import each
 
@@ -73,7 +73,7 @@ def moments(x):
     sample = x[:: max(1, min(m // 8, 8), m // SAMPLE)]
     centre = np.full(len(sample), 1 / len(sample), x.dtype) @ sample
     (centres,), flat = blocks.tiled(centre), x.reshape(-1)
-    totals = np.zeros((len(blocks.parts), 2, c))
+    totals = cleared(10, (len(blocks.parts), 2, c))
 
     def one(number):
         block = blocks.block(flat, blocks.parts[number])
@@ -91,7 +91,7 @@ def column_sums(x):
     if len(x) <= WIDTH:
         return np.ones(len(x), x.dtype) @ x
     blocks, flat = Blocks(x), x.reshape(-1)
-    totals = np.zeros((len(blocks.parts), x.shape[1]))
+    totals = cleared(10, (len(blocks.parts), x.shape[1]))
     each(lambda number: blocks.total(flat[blocks.parts[number]], totals[number]), range(len(totals)))
     return totals.sum(axis=0).astype(x.dtype)
 
@@ -138,7 +138,7 @@ def gradients(g, x, scale, mean, inverse, out, y=None):
     """
     (m, c), dtype, blocks = x.shape, x.dtype, Blocks(x)
     (means,), source, target = blocks.tiled(mean), x.reshape(-1), out.reshape(-1)
-    totals = np.zeros((len(blocks.parts), 2, c))
+    totals = cleared(10, (len(blocks.parts), 2, c))
     taken = y is None and g.flags.c_contiguous  # as it is
     cut = g.reshape(-1) if taken else target
 

@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from npslim.fast.arena import scratch
+from npslim.fast.arena import cleared, scratch
 from npslim.fast.tiles import cut, runs
 from npslim.fast.workers import each
 
@@ -43,7 +43,7 @@ def correlate(x, w, y, slide):
 def correlate_filter(x, g, w, slide):
     """The gradient of `correlate` by its filter, into `w`, for the cotangent `g` of y."""
     parts = tiles(g, 2)
-    totals = np.zeros((len(parts), *w.shape))
+    totals = cleared(10, (len(parts), *w.shape))
 
     def one(number):
         for windows, cotangent, (i, j) in rectangles(x, g, slide, parts[number], alone=True):
