@@ -111,12 +111,19 @@ def _alike(shares, g):
 def join_cross_entropy(draft):
     """A cross entropy beside a softmax of the same logits gives both; the steps of its gradient become one."""
     readers, made = draft.readers(), {slot: step for step in draft.plan.steps for slot in step.outputs}
-    gone = set()
+    place, gone = {id(step): i for i, step in enumerate(draft.plan.steps)}, set()
+
+    def fits(softmax, step):
+        """True if it is still there, and nobody reads its shares before the step."""
+        if not _is(softmax, "softmax", axis=-1) or id(softmax) in gone:
+            return False
+        return all(place[id(reader)] > place[id(step)] for reader in readers.get(softmax.outputs[0], ()))
+
     for step in draft.plan.steps:
         kernels = KERNELS.get(step.node.op.name)
         if kernels is None or step.rewritten or not _along_last(step):
             continue
-        (softmax, *_) = [other for other in readers[step.inputs[1]] if _is(other, "softmax", axis=-1)] or [None]
+        softmax = next((other for other in readers[step.inputs[1]] if fits(other, step)), None)
         if softmax is None:
             continue
         gone.add(id(softmax))

@@ -5,7 +5,7 @@ import pytest
 
 import npslim as slim
 from npslim.fast import cross_entropy
-from npslim.ops.softmax import softmax_cross_entropy_with_logits, sparse_softmax_cross_entropy_with_logits
+from npslim.ops.softmax import softmax, softmax_cross_entropy_with_logits, sparse_softmax_cross_entropy_with_logits
 
 NORMAL = np.random.default_rng(4).normal(size=(37, 10))
 LOGITS = {
@@ -114,3 +114,36 @@ def test_a_label_that_is_no_class_is_an_error(label):
     losses, total = loss_of("sparse", logits, labels, 1.0)
     with pytest.raises(slim.errors.InvalidArgumentError, match=f"label value of {label} "):
         slim.Session().run([total, *slim.gradients(total, logits)], {logits: NORMAL[:2, :3], labels: [0, label]})
+
+
+@pytest.mark.parametrize("kind", ["one-hot", "sparse"])
+@pytest.mark.parametrize("between", [True, False])
+def test_a_softmax_that_is_read_before_the_loss_stays_where_it_is(kind, between):
+    """Such as a net's predictions, for which the gradient has no softmax of its own."""
+    rng = np.random.default_rng(3)
+    logits = slim.placeholder("float32", [37, 10])
+    labels = slim.placeholder(*(("int64", [37]) if kind == "sparse" else ("float32", [37, 10])))
+    shares = softmax(logits)
+    predicted = slim.argmax(shares, 1) if between else None
+    losses, total = loss_of(kind, logits, labels, 2.0)
+    predicted = slim.argmax(shares, 1) if predicted is None else predicted
+    fetches = [predicted, total, slim.gradients(total, logits)[0]]
+    feeds = {logits: NORMAL, labels: labels_for(kind, (37, 10), rng)}
+    for plain, fast in zip(*both(fetches, feeds), strict=True):
+        np.testing.assert_array_equal(plain, fast)
+    assert ("fuses" in slim.Session().explain(fetches[:2], feeds)) != between
+
+
+def test_two_losses_of_the_same_logits():
+    rng = np.random.default_rng(8)
+    logits = slim.placeholder("float32", [37, 10])
+    kinds = ["one-hot", "sparse", "shares"]
+    labels = [
+        slim.constant(labels_for(kind, (37, 10), rng), "int64" if kind == "sparse" else "float32") for kind in kinds
+    ]
+    totals = [
+        loss_of(kind, logits * 1.0, one, weight)[1] for kind, one, weight in zip(kinds, labels, (1, 2, 3), strict=True)
+    ]
+    fetches = [*totals, *slim.gradients(totals, logits)]
+    for plain, fast in zip(*both(fetches, {logits: NORMAL}), strict=True):
+        np.testing.assert_array_equal(plain, fast)
