@@ -302,8 +302,11 @@ def _small_ones_last(steps):
         return step.node.op.name in UPDATES
 
     def is_small(step):
-        return is_update(step) and _is_small(step.node.outputs[0].spec)
+        if not is_update(step) or not read.isdisjoint(step.outputs):  # what another one reads comes before it
+            return False
+        return _is_small(step.node.outputs[0].spec)
 
+    read = {slot for step in steps if is_update(step) for slot in step.inputs}
     steps[:] = [step for _, some in itertools.groupby(steps, is_update) for step in sorted(some, key=is_small)]
 
 

@@ -13,6 +13,7 @@ import pytest
 
 import npslim as slim
 from npslim.fast import arena, kernels, rewrite, update, workers
+from npslim.ops.update import apply_gradient_descent
 from npslim.optimizers import (
     AdagradOptimizer,
     AdamOptimizer,
@@ -134,6 +135,17 @@ def test_gradients_that_are_not_formed_update_as_those_that_are(optimizer, batch
     assert len(set(losses)) == 3
     for name, value in plain.items():
         np.testing.assert_allclose(value, fast[name], rtol=1e-3, atol=2e-5, err_msg=name)
+
+
+def test_an_update_that_another_one_reads_comes_before_it():
+    """Here the learning rate is a variable that is updated first."""
+    rate, large = Variable(1.0), Variable(np.ones((200, 200), np.float32))
+    half, one, ones = (slim.constant(value, "float32") for value in (0.5, 1.0, np.ones((200, 200))))
+    step = apply_gradient_descent(large, apply_gradient_descent(rate, half, one), ones)
+    session = slim.Session()
+    session.run(slim.global_variables_initializer())
+    session.run(step)
+    assert session.run(rate) == 0.5 and (session.run(large) == 0.5).all()
 
 
 def test_a_gradient_that_is_read_is_formed():
