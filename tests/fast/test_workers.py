@@ -75,6 +75,29 @@ def test_work_is_shared_and_done_once(monkeypatch):
     assert len(who) == 3
 
 
+def test_numpys_buffer_is_short_in_a_run_and_in_its_threads_only(monkeypatch):
+    monkeypatch.setattr(workers, "SHORTEST", 0.0)
+    monkeypatch.setattr(workers, "LEAST", 0.0)
+    sizes, met, before = [], threading.Barrier(2, timeout=20), np.getbufsize()
+
+    def work(item):
+        if item:
+            met.wait()
+        sizes.append(np.getbufsize())
+
+    with workers.sharing(2):
+        workers.each(work, range(3))
+        with workers.sharing(1):
+            sizes.append(np.getbufsize())
+        sizes.append(np.getbufsize())
+    assert sizes == [workers.BUFFER] * 5 and workers.BUFFER != before == np.getbufsize()
+    seen = slim.py_func(lambda: np.int64(np.getbufsize()), [], slim.int64)
+    assert slim.Session().run(seen) == workers.BUFFER
+    with pytest.raises(ZeroDivisionError):
+        slim.Session().run(slim.py_func(lambda: 1 // 0, [], slim.int64))
+    assert np.getbufsize() == before
+
+
 def test_the_first_error_comes_back(monkeypatch):
     monkeypatch.setattr(workers, "SHORTEST", 0.0)
     monkeypatch.setattr(workers, "LEAST", 0.0)
