@@ -105,6 +105,11 @@ def _trim():
         trim(0)
 
 
+def take(arena, shape, dtype):
+    """A buffer of the arena."""
+    return arena.take(shape, dtype, math.prod(shape))
+
+
 class Layout:
     """Where the buffers of a run lie. places: {number of a taking: offset}, of those that were given back."""
 

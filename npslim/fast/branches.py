@@ -11,9 +11,10 @@ from itertools import accumulate
 
 import numpy as np
 
-from npslim.fast.arena import scratch
+from npslim.fast.arena import scratch, take
 from npslim.fast.blas import product
-from npslim.fast.kernels import convolution, rows, take
+from npslim.fast.convolutions import convolution
+from npslim.fast.tiles import rows
 from npslim.fast.workers import each
 from npslim.plan import Step
 

@@ -13,7 +13,9 @@ import math
 import numpy as np
 
 from npslim.fast import batch_norm
-from npslim.fast.kernels import FAST, Placed, rows, take
+from npslim.fast.arena import take
+from npslim.fast.kernels import FAST, Placed
+from npslim.fast.tiles import rows
 
 CONVOLUTIONS = ("conv2d", "depthwise_conv2d_native")
 LARGE = 2  # times as many elements as the filter must the output have

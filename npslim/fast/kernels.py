@@ -2,6 +2,8 @@
 
 Its result is a buffer of the arena. It gives None where the plain kernel shall do it: for another layout, a rare
 attribute, a small array.
+
+before: convolutions.py, batch_norm.py, pool.py   next: rewrite.py
 """
 
 import math
@@ -10,13 +12,22 @@ from typing import Any
 
 import numpy as np
 
-from npslim.fast import batch_norm, columns, depthwise, pool, winograd, winograd4
-from npslim.fast import conv as windows
-from npslim.fast.blas import large_product, product
-from npslim.fast.choice import algorithm
-from npslim.fast.conv import Slide, correlate_input, phases
+from npslim.fast import batch_norm, pool
+from npslim.fast.arena import take
+from npslim.fast.blas import large_product
+from npslim.fast.conv import Slide
+from npslim.fast.convolutions import (
+    CONVOLUTIONS,
+    conv2d,
+    conv2d_backprop_filter,
+    conv2d_backprop_input,
+    convolution,
+    depthwise_conv2d_native,
+    depthwise_conv2d_native_backprop_filter,
+    depthwise_conv2d_native_backprop_input,
+)
 from npslim.fast.loops import by_blocks, where_positive
-from npslim.fast.workers import each
+from npslim.fast.tiles import rows
 from npslim.ops.windows import per_dimension, sliding
 from npslim.spec import is_full
 
@@ -51,7 +62,7 @@ class Placed:
         small = fast is matmul and is_full(spec.shape) and math.prod(spec.shape) < SMALL
         if spec.dtype.char not in "fd" or small:
             return None
-        attrs = {**step.node.attrs, "rough": True} if rough and fast in _CONVOLUTIONS else step.node.attrs
+        attrs = {**step.node.attrs, "rough": True} if rough and fast in CONVOLUTIONS else step.node.attrs
         return cls(step, step.inputs, fast, attrs, step.kernel)
 
     def used_first(self, slot):
@@ -71,13 +82,8 @@ class Placed:
 
     def algorithm(self):
         """How a convolution is computed, as far as the shapes are known: " by windows"."""
-        conv = convolution(self.step, self.attrs) if self.fast in _CONVOLUTIONS else None
-        if conv is None:
-            return ""
-        if conv.rare:
-            return ", left to the plain one"
-        rough = conv.algorithm == "winograd" and conv.winograd is winograd4
-        return f" by {conv.algorithm}" + " of 4x4" * rough + ", dilated" * (conv.dilations != (1, 1))
+        conv = convolution(self.step, self.attrs) if self.fast in CONVOLUTIONS else None
+        return "" if conv is None else conv.described()
 
 
 def matmul(arena, a, b, *, transpose_a=False, transpose_b=False):
@@ -111,190 +117,6 @@ def pad_by(arena, x, paddings, *, mode="CONSTANT", value=0):
         inner += (slice(before, before + n),)
     y[inner] = x
     return y
-
-
-# ---- convolutions
-
-
-class _Convolution:
-    """The attributes of a convolution for one shape of input and filter; its arrays have their channels last."""
-
-    def __init__(self, shape, w, attrs, by_filter=False):
-        given = sliding(w[:2], attrs["strides"], attrs["padding"], attrs.get("data_format"), attrs.get("dilations", 1))
-        n, sizes, c = given.split(shape)
-        pads, out = given.pads(sizes), given.output_sizes(sizes)
-        self.given, self.dilations = given, given.dilations
-        self.rare = given.dilations != (1, 1) != given.strides
-        self.slide = Slide(given.kernel, given.strides, tuple(before for before, _ in pads))
-        self.output = given.join(n, out, w[3])
-        self.places, self.channels = n * out[0] * out[1], c
-        self.algorithm = algorithm(given.kernel, given.strides, c, w[3], out[1] // given.dilations[1], by_filter)
-        self.winograd = winograd4 if attrs.get("rough") else winograd
-        inside = not any(map(any, pads))
-        if inside and given.kernel == tuple(sizes) and not given.channels_first:
-            self.algorithm = "dense"
-        elif self.algorithm == "product":
-            self.algorithm = "columns" if not inside else "products of images" if given.channels_first else "product"
-        self.direct = windows if self.algorithm == "windows" else columns
-
-    def parts(self, x, y):
-        """[(part of x, part of y, Slide)] without dilations, channels last."""
-        x, y = self.last(x), self.last(y)
-        return [(x, y, self.slide)] if self.dilations == (1, 1) else phases(x, y, self.slide, self.dilations)
-
-    def last(self, x):
-        return self.given.channels_last(x)
-
-
-def convolution(step, attrs=None):
-    """What is known of a step's convolution, for one image if it is not known for how many; None if that is too little.
-
-    attrs: in place of the node's own.
-    """
-    node = step.node
-    by_filter = node.op.name == "conv2d_backprop_filter"
-    x, w = node.inputs[0].spec.shape, (node.outputs[0] if by_filter else node.inputs[1]).spec.shape
-    if None in (x, w) or None in (*x[1:], *w):
-        return None
-    return _Convolution((x[0] or 1, *x[1:]), w, attrs or node.attrs, by_filter)
-
-
-def rows(x):
-    """`x` as a matrix, one row for each place."""
-    return x.reshape(-1, x.shape[-1])
-
-
-def flat(x):
-    """`x` as a matrix, one row for each image."""
-    return x.reshape(len(x), -1)
-
-
-def each_image(matrix, x, y):
-    """`matrix` times each image of `x` `[n, c, h, w]`, whose channels are rows, into `y` `[n, o, h, w]`."""
-    each(lambda i: np.matmul(matrix, flat(x[i]), out=flat(y[i])), range(len(x)))
-
-
-def conv2d(arena, x, w, **attrs):
-    """`ops.conv.conv2d`."""
-    conv = _Convolution(x.shape, w.shape, attrs)
-    if conv.rare:
-        return None
-    y = take(arena, conv.output, x.dtype)
-    if conv.algorithm == "products of images":
-        each_image(w[0, 0].T, x, y)
-    elif conv.algorithm == "dense":
-        large_product(flat(x), rows(w), flat(y))
-    elif conv.algorithm == "product":
-        large_product(rows(x), w[0, 0], rows(y))
-    else:
-        for source, target, slide in conv.parts(x, y):
-            if conv.algorithm == "winograd":
-                conv.winograd.correlate(source, w, target, slide.first)
-            else:
-                conv.direct.correlate(source, w, target, slide)
-    return y
-
-
-def conv2d_backprop_input(arena, like, w, g, **attrs):
-    """`ops.conv.conv2d_backprop_input`."""
-    conv = _Convolution(like.shape, w.shape, attrs)
-    if conv.rare:
-        return None
-    x = take(arena, like.shape, g.dtype)
-    if conv.algorithm == "products of images":
-        each_image(w[0, 0], g, x)
-    elif conv.algorithm == "dense":
-        large_product(flat(g), rows(w).T, flat(x))
-    elif conv.algorithm == "product":
-        large_product(rows(g), w[0, 0].T, rows(x))
-    else:
-        for target, cotangent, slide in conv.parts(x, g):
-            if conv.algorithm == "winograd":
-                first = 2 - slide.first[0], 2 - slide.first[1]
-                conv.winograd.correlate(cotangent, w, target, first, turned=True)
-            else:
-                correlate_input(cotangent, w.transpose(0, 1, 3, 2), target, slide, conv.direct.correlate)
-    return x
-
-
-def conv2d_backprop_filter(arena, x, like, g, **attrs):
-    """`ops.conv.conv2d_backprop_filter`."""
-    conv = _Convolution(x.shape, like.shape, attrs, by_filter=True)
-    if conv.rare:
-        return None
-    w = take(arena, like.shape, g.dtype)
-    if conv.algorithm == "products of images":
-        w[...] = 0
-        for image, cotangent in zip(x, g, strict=True):
-            product(flat(image), flat(cotangent).T, w[0, 0], add=1.0)
-    elif conv.algorithm == "dense":
-        large_product(flat(x).T, flat(g), rows(w))
-    elif conv.algorithm == "product":
-        large_product(rows(x).T, rows(g), w[0, 0])
-    else:
-        _add_up_filters(arena, conv, conv.parts(x, g), w)
-    return w
-
-
-def _add_up_filters(arena, conv, parts, w):
-    term = w
-    for number, (source, cotangent, slide) in enumerate(parts):
-        if number == 1:
-            term = take(arena, w.shape, w.dtype)
-        if conv.algorithm == "winograd":
-            conv.winograd.correlate_filter(source, cotangent, term, slide.first)
-        else:
-            conv.direct.correlate_filter(source, cotangent, term, slide)
-        if number:
-            np.add(w, term, out=w)
-    if term is not w:
-        arena.give(term)
-
-
-def is_dense(x, w, attrs):
-    """True if one window covers the whole image: then the convolution is a product of matrices."""
-    if x is None or w is None or None in (*x[1:], *w):
-        return False
-    return _Convolution((x[0] or 1, *x[1:]), w, attrs).algorithm == "dense"
-
-
-class _Depthwise(_Convolution):
-    """The same of a depthwise convolution by `[kh, kw, c, 1]`."""
-
-    def __init__(self, shape, w, attrs):
-        super().__init__(shape, w, attrs)
-        self.rare = self.given.dilations != (1, 1) or w[3] != 1
-        self.output = self.given.join(self.output[0], self.given.split(self.output)[1], w[2])
-
-
-def depthwise_conv2d_native(arena, x, w, **attrs):
-    """`ops.conv.depthwise_conv2d_native`."""
-    conv = _Depthwise(x.shape, w.shape, attrs)
-    if conv.rare:
-        return None
-    y = take(arena, conv.output, x.dtype)
-    depthwise.correlate(conv.last(x), w[..., 0], conv.last(y), conv.slide)
-    return y
-
-
-def depthwise_conv2d_native_backprop_input(arena, like, w, g, **attrs):
-    """`ops.conv.depthwise_conv2d_native_backprop_input`."""
-    conv = _Depthwise(like.shape, w.shape, attrs)
-    if conv.rare:
-        return None
-    x = take(arena, like.shape, g.dtype)
-    correlate_input(conv.last(g), w[..., 0], conv.last(x), conv.slide, depthwise.correlate)
-    return x
-
-
-def depthwise_conv2d_native_backprop_filter(arena, x, like, g, **attrs):
-    """`ops.conv.depthwise_conv2d_native_backprop_filter`."""
-    conv = _Depthwise(x.shape, like.shape, attrs)
-    if conv.rare:
-        return None
-    w = take(arena, like.shape, g.dtype)
-    depthwise.correlate_filter(conv.last(x), conv.last(g), w[..., 0], conv.slide)
-    return w
 
 
 # ---- batch normalization
@@ -452,11 +274,6 @@ def lend(step, forwards):
     return (*step.inputs, *(forward.outputs[i] for i in outputs))
 
 
-def take(arena, shape, dtype):
-    return arena.take(shape, dtype, math.prod(shape))
-
-
-_CONVOLUTIONS = (conv2d, conv2d_backprop_input, conv2d_backprop_filter)
 FAST = {
     kernel.__name__: kernel
     for kernel in (

@@ -39,3 +39,13 @@ def runs(size, begin, end, kernel, stride, first):
         else:
             found.append((slice(p, p + 1), inside))
     return found
+
+
+def rows(x):
+    """`x` as a matrix, one row for each place."""
+    return x.reshape(-1, x.shape[-1])
+
+
+def flat(x):
+    """`x` as a matrix, one row for each image."""
+    return x.reshape(len(x), -1)

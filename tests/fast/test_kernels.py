@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 import npslim as slim
-from npslim.fast import batch_norm, columns, conv, depthwise, kernels, pool, winograd, winograd4
+from npslim.fast import batch_norm, columns, conv, depthwise, pool, winograd, winograd4
 from npslim.fast.arena import Arena
 from npslim.fast.kernels import FAST
 from npslim.ops.conv import (
@@ -121,7 +121,7 @@ def convolutions(draw):
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(convolutions(), st.sampled_from(["windows", "columns"]))
 def test_drawn_convolutions(tiles, monkeypatch, drawn, algorithm):
-    monkeypatch.setattr(kernels, "algorithm", lambda *_: algorithm)
+    monkeypatch.setattr("npslim.fast.convolutions.algorithm", lambda *_: algorithm)
     x, w, g, attrs = drawn
     check_sums(conv2d, (x, w), attrs)
     check_sums(conv2d_backprop_input, (x, w, g), attrs)
@@ -159,7 +159,7 @@ def winograd_terms(kind):
 @pytest.mark.parametrize("padding", ["SAME", "VALID", ((2, 1), (0, 2)), ((4, 0), (0, 3))])
 def test_winograd(size, padding, tiles, monkeypatch):
     """Magnitudes differ by far, and yet each element errs by no more than sums over its piece would."""
-    monkeypatch.setattr(kernels, "algorithm", lambda *_: "winograd")
+    monkeypatch.setattr("npslim.fast.convolutions.algorithm", lambda *_: "winograd")
     rng = np.random.default_rng(2)
     padding = padding if isinstance(padding, str) else ((0, 0), *padding, (0, 0))
     attrs = {"strides": 1, "padding": padding}
@@ -190,7 +190,7 @@ def transformed_terms(x, w, like):
 @pytest.mark.parametrize("padding", ["SAME", "VALID", ((2, 1), (0, 2))])
 def test_winograd_of_4x4_errs_by_no_more_than_its_own_sums(size, padding, tiles, monkeypatch):
     """Its bound: 4 roundings of what it sums up, which is larger than what the definition does."""
-    monkeypatch.setattr(kernels, "algorithm", lambda *_: "winograd")
+    monkeypatch.setattr("npslim.fast.convolutions.algorithm", lambda *_: "winograd")
     rng = np.random.default_rng(2)
     pads = {"SAME": ((1, 1), (1, 1)), "VALID": ((0, 0), (0, 0))}.get(padding, padding)
     attrs = {"strides": 1, "padding": padding if isinstance(padding, str) else ((0, 0), *padding, (0, 0))}

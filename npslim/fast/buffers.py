@@ -1,0 +1,208 @@
+"""Which steps of a plan write into an input that dies there, and which into a buffer that an arena lends them.
+
+before: arena.py, rewrite.py's passes   next: session.py
+"""
+
+import math
+
+from npslim.fast.arena import LARGE, Arenas
+from npslim.fast.assign import take_over
+from npslim.fast.loops import FUNCTIONS
+from npslim.fast.update import UPDATES
+from npslim.plan import Step, shape_only_slots
+from npslim.spec import is_full
+
+# Ops whose outputs (or whose first output) are arrays of their own, and ops with an effect that keep no input.
+FRESH = {
+    "bias_add_grad", "max_pool2d_grad", "fused_batch_norm_grad", "softmax_cross_entropy_with_logits", "softmax",
+    "matmul", "conv2d", "conv2d_backprop_input", "conv2d_backprop_filter", "where_v2", "relu", "fill",
+    "standard_uniform", "standard_normal", "standard_truncated_normal", *FUNCTIONS,
+}  # fmt: skip
+FIRST_FRESH = {"fused_batch_norm"}
+KEEP_NOTHING = {*UPDATES, "assign", "assign_add", "assign_sub", "no_op"}
+
+
+def pure(step):
+    """True if the step gives the same value each time and does nothing else."""
+    op = step.node.op
+    return not (op.stateful or op.random or op.refs or op.context)
+
+
+def is_small(spec):
+    """True if it is known that NumPy's own allocator is as quick."""
+    return is_full(spec.shape) and math.prod(spec.shape) * max(spec.dtype.itemsize, 1) <= LARGE
+
+
+class Groups:
+    """Slots that may share memory, joined into groups; a group without an owner is somebody else's memory."""
+
+    def __init__(self):
+        self.parent = {}
+        self.owner = {}  # leading slot of a group -> the slot whose step made the memory, or None
+
+    def add(self, slot, owner):
+        self.parent.setdefault(slot, slot)
+        self.owner.setdefault(slot, owner)
+
+    def find(self, slot):
+        if slot not in self.parent:
+            self.add(slot, None)
+        while self.parent[slot] != slot:
+            slot = self.parent[slot]
+        return slot
+
+    def join(self, slot, other):
+        """Both groups are one, whose owner is the one that they agree on."""
+        slot, other = self.find(slot), self.find(other)
+        if slot != other:
+            self.parent[other] = slot
+            if self.owner[slot] != self.owner[other]:
+                self.owner[slot] = None
+
+    def put_into(self, slot, other):
+        """`other` is written into the memory of `slot`."""
+        slot, other = self.find(slot), self.find(other)
+        self.parent[other] = slot
+
+    def disown(self, slot):
+        self.owner[self.find(slot)] = None
+
+    def members(self):
+        """{leading slot: [slots]}."""
+        found = {}
+        for slot in self.parent:
+            found.setdefault(self.find(slot), []).append(slot)
+        return found
+
+
+def sharing(draft):
+    """The groups of slots that may share memory, before anything is done in place."""
+    groups = Groups()
+    for step in draft.plan.steps:
+        name = step.node.op.name
+        shared = step.outputs
+        if step.outputs and (step.outputs[0] in draft.loops or name in FRESH):
+            shared = ()
+        elif name == "add_n" and len(step.inputs) > 1:  # a single term may come back as it is
+            shared = ()
+        elif name in FIRST_FRESH:
+            shared = step.outputs[1:]
+        for slot in step.outputs:
+            if slot not in shared:
+                groups.add(slot, slot)
+        held = not pure(step) and name not in KEEP_NOTHING
+        for slot in step.outputs:
+            groups.add(slot, None if not pure(step) or not step.inputs else slot)
+        for slot in step.inputs:
+            if held:
+                groups.disown(slot)
+        if pure(step) and shared:
+            for slot in _viewed(step):
+                _join_all(groups, slot, shared)
+    return groups
+
+
+def _viewed(step):
+    """The slots of inputs of which an output may be a view: neither those that lend a shape nor sizes and axes."""
+    if step.rewritten:
+        return step.inputs
+    lent, whole = set(shape_only_slots(step)), set("iub")
+    to_whole = not whole.isdisjoint(t.spec.dtype.kind for t in step.node.outputs)
+    found = zip(step.inputs, step.node.inputs, strict=False)
+    return [slot for slot, t in found if slot not in lent and (to_whole or t.spec.dtype.kind not in whole)]
+
+
+def _join_all(groups, slot, outputs):
+    """An op may give views of its inputs: the memory is that of the input."""
+    for output in outputs:
+        owner = groups.owner[groups.find(slot)]
+        if groups.owner[groups.find(output)] == output:
+            groups.owner[groups.find(output)] = owner
+        groups.join(slot, output)
+
+
+def last_uses(draft):
+    """{slot: index of the step after which nobody reads its value}; kept slots are missing."""
+    found = {}
+    for i, step in enumerate(draft.plan.steps):
+        for slot in (*step.fade, *step.drop):
+            found.setdefault(slot, i)
+    return found
+
+
+def reuse_buffers(draft):
+    """Loops write into an input that dies there, else into a buffer of an arena, which gets it back in the end.
+
+    Assignments take over an array that dies there.
+    """
+    groups, last = sharing(draft), last_uses(draft)
+    arena, places = draft.new_slot(), {}
+    members = groups.members()
+    for i, step in enumerate(draft.plan.steps):
+        loop = draft.loops.get(step.outputs[0]) if step.outputs else None
+        if loop is not None:
+            places[step.outputs[0]] = place = _dying_input(loop, groups, members, last, i)
+            if place is not None:
+                dying, made = groups.find(loop.inputs[place]), groups.find(step.outputs[0])
+                members[dying] += members.pop(made)
+                groups.put_into(dying, made)
+            step.kernel = loop.kernel(place, take=place is None)
+            step.inputs = loop.inputs if place is not None else (arena, *loop.inputs)
+    small = {slot for tensor, slot in draft.plan.slots.items() if is_small(tensor.spec)}  # an arena has none of these
+    taken = {slot for slot, place in places.items() if place is None and slot not in small}
+    take_over(draft.plan.steps, groups, last, taken)
+    if draft.loops:
+        _give_back(draft, arena, _deaths(groups, members, taken, last))
+
+
+def _dying_input(loop, groups, members, last, i):
+    """The number of an input that step `i` may overwrite, or None."""
+    for number, slot in enumerate(loop.inputs):
+        group = groups.find(slot)
+        alone = sum(groups.find(other) == group for other in loop.inputs) == 1
+        if (
+            alone
+            and groups.owner[group] is not None
+            and loop.used_first(slot)
+            and all(last.get(other, i + 1) <= i for other in members[group])
+        ):
+            return number
+    return None
+
+
+def _deaths(groups, members, taken, last):
+    """{step index: [slots whose buffer goes back to the arena after it]}."""
+    deaths = {}
+    for slot in taken:
+        group = groups.find(slot)
+        if groups.owner[group] == slot and all(other in last for other in members[group]):
+            deaths.setdefault(max(last[other] for other in members[group]), []).append(slot)
+    return deaths
+
+
+def _give_back(draft, arena, deaths):
+    """Insert the steps that fetch an arena, give buffers back to it, and put it away."""
+    arenas, steps = Arenas(), draft.plan.steps
+    returned = {slot for slots in deaths.values() for slot in slots}
+    given = [Step(steps[0].node, arenas.enter, (), (arena,), (), rewritten=True)]
+    ended, last_read = set(), {slot: i for i, step in enumerate(steps) for slot in step.inputs}
+    for i, step in enumerate(steps):
+        waiting = tuple(slot for slot in step.drop if slot in returned and slot not in ended)
+        step.drop = tuple(slot for slot in step.drop if slot not in waiting)
+        step.fade = tuple(slot for slot in step.fade if slot not in returned)
+        given.append(step)
+        if i in deaths:
+            ended.update(deaths[i])
+            lends = tuple(slot for slot in deaths[i] if last_read.get(slot, -1) > i)  # its shape
+            drop = tuple(slot for slot in deaths[i] if slot not in lends)
+            given.append(Step(step.node, give_back, (arena, *deaths[i]), (), (), lends, drop, rewritten=True))
+    given.append(Step(steps[-1].node, arenas.leave, (arena,), (), (), rewritten=True))
+    steps[:] = given
+
+
+def give_back(arena, *arrays):
+    for array in arrays:
+        arena.give(array)
+
+
+give_back.label = "gives back"
