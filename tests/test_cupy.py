@@ -206,7 +206,7 @@ def test_fast_kernels_step_aside(cupy, net, optimizer, kernels):
 def test_what_is_looked_for_is_found(cupy):
     with calls_with_device_arrays() as seen:
         with pytest.raises(AttributeError, match="cupy.ndarray"):
-            product(cupy.ones((2, 3)), cupy.ones((3, 2)), np.ones((2, 2)))
+            product(cupy.ones((2, 3)), cupy.ones((3, 2)), np.ones((2, 2)), add=1.0)
     assert "product" in seen
 
 
