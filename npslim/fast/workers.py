@@ -5,6 +5,7 @@ itself runs on one thread (docs/decisions/0007). A run says how many threads it 
 again does that alone.
 """
 
+import math
 import os
 import queue
 import threading
@@ -15,7 +16,8 @@ import numpy as np
 # NumPy copies rows shorter than half of its buffer, of 8,192 elements, together, even if dtypes agree. With a shorter
 # buffer, adding to rows of 450 to 1,800 takes half the time, and where dtypes differ no more (NumPy 2.4).
 BUFFER = 1 << 10  # elements
-SHORTEST, LEAST = 150e-6, 1e-3  # seconds that an item, and those after the first, must take to be shared out
+SHORTEST, LEAST = 150e-6, 1e-3  # seconds that a thread is at work at a time, and that all items must take to be shared
+MANY = 1 << 12  # kinds of work whose times are remembered
 _local = threading.local()
 
 
@@ -52,23 +54,49 @@ class sharing:
 def each(work, items):
     """`work(item)` for every item, in any order, on as many threads as this run may use.
 
-    The first item is timed: short items, or few of them, are not worth the way to other threads.
+    How long an item took the last time says whether this is worth the way to other threads, and how many a thread shall
+    take at once; where the same work has not been done before, the first item is timed.
     """
     helpers = min(threads(), len(items)) - 1
     if helpers < 1:
         for item in items:
             work(item)
         return
-    begin = time.perf_counter()
-    work(items[0])
-    one = time.perf_counter() - begin
-    items = items[1:]
-    if one < SHORTEST or one * len(items) < LEAST:
+    key = getattr(work, "__code__", None), len(items)
+    if key not in _seconds:
+        begin = time.perf_counter()
+        work(items[0])
+        _note(key, time.perf_counter() - begin)
+        items = items[1:]
+    begin, one = time.perf_counter(), _seconds[key]
+    if one * len(items) < LEAST:
+        helpers = 0
         with sharing(1):
             for item in items:
                 work(item)
-        return
-    job = _Job(work, items)
+    else:
+        _share(work, items, helpers, max(1, math.ceil(SHORTEST / max(one, 1e-9))))
+    _note(key, (time.perf_counter() - begin) * (helpers + 1) / len(items))
+
+
+_seconds = {}  # (code of the work, number of items) -> what an item took
+
+
+def _note(key, seconds):
+    if len(_seconds) >= MANY:
+        _seconds.clear()
+    _seconds[key] = seconds
+
+
+def _share(work, items, helpers, some):
+    """Let threads take `some` of the items at a time, but not more than leave something for each of them."""
+    some = min(some, -(-len(items) // (helpers + 1)))
+
+    def several(start):
+        for item in items[start : start + some]:
+            work(item)
+
+    job = _Job(several, range(0, len(items), some))
     _crew.call(job, helpers)
     with sharing(1):
         job.help()
