@@ -63,12 +63,11 @@ def each(work, items):
             work(item)
         return
     key = getattr(work, "__code__", None), len(items)
-    if key not in _seconds:
-        begin = time.perf_counter()
+    one, begin = _seconds.get(key), time.perf_counter()
+    if one is None:
         work(items[0])
-        _note(key, time.perf_counter() - begin)
-        items = items[1:]
-    begin, one = time.perf_counter(), _seconds[key]
+        now = time.perf_counter()
+        one, begin, items = now - begin, now, items[1:]
     if one * len(items) < LEAST:
         helpers = 0
         with sharing(1):

@@ -146,3 +146,29 @@ def test_wrong_numbers_of_threads(threads):
     with pytest.raises(InvalidArgumentError, match="no threads"):
         slim.Session(threads=threads)
     assert slim.Session().threads == workers.available()
+
+
+class Forgetful(dict):
+    """As if another thread cleared it after each look."""
+
+    def __contains__(self, key):
+        found = super().__contains__(key)
+        self.clear()
+        return found
+
+    def get(self, key, default=None):
+        found = super().get(key, default)
+        self.clear()
+        return found
+
+
+@pytest.mark.parametrize("kind", [dict, Forgetful])
+def test_the_times_that_are_remembered_are_few_and_may_be_forgotten_at_any_moment(kind, monkeypatch):
+    monkeypatch.setattr(workers, "MANY", 2)
+    monkeypatch.setattr(workers, "_seconds", kind())
+    done = []
+    with workers.sharing(2):
+        for count in (2, 2, 3, 4, 5, 5):
+            done.clear()
+            workers.each(lambda item: done.append(item), range(count))
+            assert sorted(done) == list(range(count)) and 0 < len(workers._seconds) <= 2
