@@ -12,13 +12,12 @@ from npslim.fast.update import UPDATES
 from npslim.plan import Step, shape_only_slots
 from npslim.spec import is_full
 
-# Ops whose outputs (or whose first output) are arrays of their own, and ops with an effect that keep no input.
+# Ops whose outputs are arrays of their own, and ops with an effect that keep no input.
 FRESH = {
     "bias_add_grad", "max_pool2d_grad", "fused_batch_norm_grad", "softmax_cross_entropy_with_logits", "softmax",
     "matmul", "conv2d", "conv2d_backprop_input", "conv2d_backprop_filter", "where_v2", "relu", "fill",
     "standard_uniform", "standard_normal", "standard_truncated_normal", *FUNCTIONS,
 }  # fmt: skip
-FIRST_FRESH = {"fused_batch_norm"}
 KEEP_NOTHING = {*UPDATES, "assign", "assign_add", "assign_sub", "no_op"}
 
 
@@ -59,10 +58,12 @@ class Groups:
             if self.owner[slot] != self.owner[other]:
                 self.owner[slot] = None
 
-    def put_into(self, slot, other):
-        """`other` is written into the memory of `slot`."""
-        slot, other = self.find(slot), self.find(other)
-        self.parent[other] = slot
+    def put_into(self, slot, made):
+        """The step that makes `made` writes into the memory of `slot`; what may share memory with it has its owner."""
+        slot, group = self.find(slot), self.find(made)
+        self.parent[group] = slot
+        if self.owner[group] != made:
+            self.owner[slot] = None
 
     def disown(self, slot):
         self.owner[self.find(slot)] = None
@@ -79,27 +80,34 @@ def sharing(draft):
     """The groups of slots that may share memory, before anything is done in place."""
     groups = Groups()
     for step in draft.plan.steps:
-        name = step.node.op.name
-        shared = step.outputs
-        if step.outputs and (step.outputs[0] in draft.loops or name in FRESH):
-            shared = ()
-        elif name == "add_n" and len(step.inputs) > 1:  # a single term may come back as it is
-            shared = ()
-        elif name in FIRST_FRESH:
-            shared = step.outputs[1:]
+        shared, viewed = _views(draft, step)
         for slot in step.outputs:
             if slot not in shared:
                 groups.add(slot, slot)
-        held = not pure(step) and name not in KEEP_NOTHING
+        held = not pure(step) and step.node.op.name not in KEEP_NOTHING
         for slot in step.outputs:
             groups.add(slot, None if not pure(step) or not step.inputs else slot)
         for slot in step.inputs:
             if held:
                 groups.disown(slot)
-        if pure(step) and shared:
-            for slot in _viewed(step):
+        if pure(step):
+            for slot in viewed:
                 _join_all(groups, slot, shared)
     return groups
+
+
+def _views(draft, step):
+    """The outputs of a step that may be views, and the slots that they may be views of."""
+    name = step.node.op.name
+    if not step.inputs:  # constants are everybody's
+        return step.outputs, ()
+    if name == "fused_batch_norm":  # moments that it is given it gives back
+        return ((), ()) if step.node.attrs["is_training"] else (step.outputs[1:], step.inputs[-2:])
+    if not step.outputs or step.outputs[0] in draft.loops or name in FRESH:
+        return (), ()
+    if name == "add_n" and len(step.inputs) > 1:  # a single term may come back as it is
+        return (), ()
+    return step.outputs, _viewed(step)
 
 
 def _viewed(step):
@@ -145,7 +153,7 @@ def reuse_buffers(draft):
             if place is not None:
                 dying, made = groups.find(loop.inputs[place]), groups.find(step.outputs[0])
                 members[dying] += members.pop(made)
-                groups.put_into(dying, made)
+                groups.put_into(dying, step.outputs[0])
             step.kernel = loop.kernel(place, take=place is None)
             step.inputs = loop.inputs if place is not None else (arena, *loop.inputs)
     small = {slot for tensor, slot in draft.plan.slots.items() if is_small(tensor.spec)}  # an arena has none of these

@@ -1,6 +1,7 @@
 """How work is cut into tiles: by the shape alone, so that the same sums are added up whoever does them."""
 
 import functools
+import math
 
 PARTS = 8  # at most, into which a long loop is cut
 
@@ -43,9 +44,9 @@ def runs(size, begin, end, kernel, stride, first):
 
 def rows(x):
     """`x` as a matrix, one row for each place."""
-    return x.reshape(-1, x.shape[-1])
+    return x.reshape(math.prod(x.shape[:-1]), x.shape[-1])  # -1 is not known where there are no columns
 
 
 def flat(x):
     """`x` as a matrix, one row for each image."""
-    return x.reshape(len(x), -1)
+    return x.reshape(len(x), math.prod(x.shape[1:]))

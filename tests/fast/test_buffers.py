@@ -1,0 +1,50 @@
+"""Nothing is written over that somebody else may hold."""
+
+import numpy as np
+import pytest
+
+import npslim as slim
+from npslim.ops.conv import conv2d
+from npslim.ops.normalize import fused_batch_norm
+
+
+def test_what_may_share_memory_with_a_result_in_place_is_not_written_over():
+    """The difference of b and v might be a view of either. b lies in the memory of a; v does not."""
+    x = slim.placeholder("float32", [80, 90])
+    v = slim.Variable(np.full((80, 80), 3, np.float32))
+    a = slim.matmul(x, x, transpose_b=True)
+    b = slim.relu(a)
+    total = slim.exp(-slim.reduce_sum(slim.squared_difference(b, v)))
+    tripled = v * 3.0
+    session = slim.Session(kernels="fast")
+    session.run(slim.global_variables_initializer())
+    for _ in range(2):
+        assert (session.run([total, tripled], {x: np.zeros((80, 90))})[1] == 9).all()
+        assert (session.run(v) == 3).all()
+
+
+@pytest.mark.parametrize("ahead", [False, True])
+def test_moments_that_a_batch_norm_gives_back_are_not_written_over(ahead):
+    """The plain kernel, which takes what is laid out otherwise, gives the variable's own array."""
+    x = slim.placeholder("float32", [3, 5000])
+    mean = slim.Variable(np.full(5000, 3, np.float32))
+    one = slim.ones([5000])
+    y, given, _ = fused_batch_norm(x, one, one, mean, one, is_training=False)
+    doubled = slim.add(given, given) if ahead else given * 2.0
+    session = slim.Session(kernels="fast")
+    session.run(slim.global_variables_initializer())
+    for _ in range(2):
+        found = session.run([slim.relu(y), doubled], {x: np.ones((3, 5000), np.float32, order="F")})
+        assert (found[1] == 6).all() and (session.run(mean) == 3).all()
+
+
+@pytest.mark.parametrize("images, channels", [(0, 3), (2, 0)])
+def test_convolutions_of_nothing(images, channels):
+    """A window that covers the image is a product of matrices, and so is one of 1x1."""
+    x, w = slim.placeholder("float32", [None, 3, 3, channels]), slim.ones([3, 3, channels, 4])
+    one = slim.ones([1, 1, channels, 4])
+    feeds = {x: np.ones((images, 3, 3, channels))}
+    ys = [conv2d(x, w, strides=1, padding="VALID"), conv2d(x, one, strides=1, padding="SAME")]
+    fetches = [*ys, *slim.gradients(ys, [x, w, one])]
+    for plain, fast in zip(*(slim.Session(kernels=name).run(fetches, feeds) for name in ("plain", "fast")), strict=True):
+        np.testing.assert_array_equal(plain, fast)
