@@ -46,5 +46,7 @@ def test_convolutions_of_nothing(images, channels):
     feeds = {x: np.ones((images, 3, 3, channels))}
     ys = [conv2d(x, w, strides=1, padding="VALID"), conv2d(x, one, strides=1, padding="SAME")]
     fetches = [*ys, *slim.gradients(ys, [x, w, one])]
-    for plain, fast in zip(*(slim.Session(kernels=name).run(fetches, feeds) for name in ("plain", "fast")), strict=True):
+    for plain, fast in zip(
+        *(slim.Session(kernels=name).run(fetches, feeds) for name in ("plain", "fast")), strict=True
+    ):
         np.testing.assert_array_equal(plain, fast)
