@@ -12,7 +12,7 @@ import numpy as np
 
 from npslim.fast.arena import scratch
 from npslim.fast.blas import add_times, product
-from npslim.fast.tiles import stretches
+from npslim.fast.tiles import flat, stretches
 from npslim.fast.workers import each, threads
 
 BLOCK = 1 << 15  # elements: 128 KB of float32
@@ -115,7 +115,7 @@ def joined(block_update, kernel, cells, writable=writable):
 
     def update(*inputs, **attrs):
         states, numbers, (x, g) = inputs[:cells], inputs[cells:-2], inputs[-2:]
-        x, g = x.reshape(len(x), -1), g.reshape(len(g), -1)
+        x, g = flat(x), flat(g)
         with locked(states):
             value = states[0].initialized()
             if not all(_alike(cell.initialized(), value) for cell in states) or not _fit(value, x, g):

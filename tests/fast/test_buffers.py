@@ -50,3 +50,14 @@ def test_convolutions_of_nothing(images, channels):
         *(slim.Session(kernels=name).run(fetches, feeds) for name in ("plain", "fast")), strict=True
     ):
         np.testing.assert_array_equal(plain, fast)
+
+
+def test_an_update_by_no_images():
+    """The gradient is not formed; that of nothing is zero."""
+    x, v = slim.placeholder("float32", [None, 400]), slim.Variable(np.ones((400, 300), np.float32))
+    y = slim.matmul(x, v)
+    train = slim.MomentumOptimizer(0.5, 0.5).minimize(slim.reduce_sum(y * y))
+    session = slim.Session(kernels="fast")
+    session.run(slim.global_variables_initializer())
+    session.run(train, {x: np.zeros((0, 400))})
+    assert "joined" in session.explain(train, {x: 0}) and (session.run(v) == 1).all()
