@@ -3,10 +3,11 @@
 python bench/steps.py [--peer tensorflow=PYTHON[:PATH]] [--peer torch=PYTHON] ... [--nets mlp lenet] [--rounds 15]
                       [--kernels fast] [--threads 1]
 
-Each library runs in a process of its own, and all take their steps in turn. At one thread the figures are medians of
-process CPU seconds; with `--threads 2` they are medians of wall clock time, beside npslim's own at one thread, and the
-table tells how busy the machine was. Further: CPU seconds of import, and of building the graph with its first step; the
-peak of resident memory of the steps after the first two, and of the whole process.
+Each library runs in a process of its own, and all take their steps in turn, those of small nets several at a time. At
+one thread the figures are medians of process CPU seconds; with `--threads 2` they are medians of wall clock time,
+beside npslim's own at one thread, and the table tells how busy the machine was. Further: CPU seconds of import, and of
+building the graph with its first step; the peak of resident memory of the steps after the first two, and of the whole
+process.
 Results go to bench/results/ as JSON and as a table. A peer is a Python that has the library, with what its PYTHONPATH
 shall be: tensorflow (with tf_slim), torch, dezero, mygrad, autograd; the last three run the first two nets.
 """
@@ -124,9 +125,12 @@ def measure(name, options):
         for label, (side, python, path, threads) in sides.items()
     }
     answers = {side: [library.ask(), library.ask()] for side, library in libraries.items()}
-    for number in range(options.rounds * more(answers["npslim"][-1]["cpu_s"])):
+    burst = more(answers["npslim"][-1]["cpu_s"])
+    for number in range(options.rounds):
         for side, library in libraries.items():
-            if side not in TEACHING or number < 3:  # they are slow, and their figures are far from the others'
+            if side not in TEACHING:
+                answers[side] += [library.ask() for _ in range(burst)]
+            elif number < 3:  # they are slow, and their figures are far from the others'
                 answers[side].append(library.ask())
     figures = {side: summary(library.started, answers[side]) for side, library in libraries.items()}
     for library in libraries.values():
@@ -135,7 +139,10 @@ def measure(name, options):
 
 
 def more(seconds):
-    """How many times as many rounds for a net whose step takes so long: short ones vary more, and cost less."""
+    """How many steps of a net that takes so long come one after the other: short ones vary more, and cost less.
+
+    As in training they find in the caches what the step before has left.
+    """
     return max(1, min(20, int(0.2 / seconds)))
 
 
@@ -171,7 +178,7 @@ def table(results):
     about = results["machine"]
     versions = {side: figures["version"] for net in results["nets"].values() for side, figures in net.items()}
     clock = "medians of CPU time" if threads == 1 else "medians of wall clock time"
-    rounds = f"{results['rounds']} rounds, 20 times as many of the mlp"
+    rounds = f"{results['rounds']} rounds, the mlp's of 20 steps"
     lines = [*rows, "", f"Kernels {results['kernels']}, {rounds}, {threads} thread(s), {clock}."]
     lines += [
         f"{about['cores']} cores {about['machine']}, Python {about['python']}, BLAS {', '.join(about['blas'])}; "
