@@ -213,7 +213,8 @@ def _perform(steps, values, slots, run):
             raise
         raise _exhausted(error, step.node, [values[slot] for slot in step.inputs]) from error
     except Exception as error:
-        _explain(error, step.node, {t: values[slots[t]] for t in step.node.inputs if t in slots}, run)
+        node = getattr(error, "op", None) or step.node
+        _explain(error, node, {t: values[slots[t]] for t in node.inputs if t in slots}, run)
         raise
 
 
@@ -432,6 +433,9 @@ class Session:
 
     def _flatten(self, fetches, leaves) -> Any:
         """The structure of `fetches` with numbers of places in `leaves` instead of tensors."""
+        if isinstance(fetches, Tensor):
+            leaves.append(self._fetch(fetches))
+            return _LEAF
         if isinstance(fetches, dict):
             return type(fetches)((key, self._flatten(value, leaves)) for key, value in fetches.items())
         if isinstance(fetches, tuple) and hasattr(fetches, "_fields"):
@@ -483,6 +487,16 @@ class Session:
 
     def _checked(self, tensor, value):
         spec = tensor.spec
+        array = value if type(value) is np.ndarray and value.dtype == spec.dtype else self._converted(tensor, value)
+        if not compatible(array.shape, spec.shape):
+            raise ShapeError(
+                f"Cannot feed a value of shape {show_shape(array.shape)} to {tensor.name}.",
+                expected=show_shape(spec.shape), got=show_shape(array.shape), made_at=tensor.op.made_at,
+            )  # fmt: skip
+        return array
+
+    def _converted(self, tensor, value):
+        dtype = tensor.spec.dtype
         if isinstance(value, Tensor | Node) or hasattr(value, "_as_tensor"):
             raise ArgumentTypeError(
                 "The value of a feed cannot be a tensor.", expected="an array or a number", got=value,
@@ -490,21 +504,13 @@ class Session:
             )  # fmt: skip
         value = to_host(value)
         try:
-            array = (
-                value if isinstance(value, np.ndarray) and value.dtype == spec.dtype else as_array(value, spec.dtype)
-            )
+            return value if isinstance(value, np.ndarray) and value.dtype == dtype else as_array(value, dtype)
         except (DTypeError, ArgumentTypeError, InvalidArgumentError) as error:
             kind = type(error) if isinstance(error, TypeError) else InvalidArgumentError
             raise kind(
-                f"Cannot feed {tensor.name}.", expected=as_dtype(spec.dtype).name, got=error.message,
+                f"Cannot feed {tensor.name}.", expected=as_dtype(dtype).name, got=error.message,
                 made_at=tensor.op.made_at,
             ) from None  # fmt: skip
-        if not compatible(array.shape, spec.shape):
-            raise ShapeError(
-                f"Cannot feed a value of shape {show_shape(array.shape)} to {tensor.name}.",
-                expected=show_shape(spec.shape), got=show_shape(array.shape), made_at=tensor.op.made_at,
-            )  # fmt: skip
-        return array
 
     # ---- life
 

@@ -10,6 +10,7 @@ import functools
 import numpy as np
 
 from npslim.backend import blas_functions
+from npslim.fast.arena import address
 from npslim.fast.tiles import stretches
 from npslim.fast.workers import each
 
@@ -69,8 +70,8 @@ def product(a, b, out, add=0.0, times=1.0):
     b_as, ldb = _layout(b)
     ldc = out.strides[0] // out.itemsize
     gemm(
-        ROW_MAJOR, a_as, b_as, m, n, k, float(times), a.ctypes.data, lda, b.ctypes.data, ldb, float(add),
-        out.ctypes.data, max(ldc, n),
+        ROW_MAJOR, a_as, b_as, m, n, k, float(times), address(a), lda, address(b), ldb, float(add),
+        address(out), max(ldc, n),
     )  # fmt: skip
 
 
@@ -96,7 +97,7 @@ def add_times(x, times, out):
     if axpy is None:
         out += x * out.dtype.type(times)
     else:
-        axpy(out.size, float(times), x.ctypes.data, 1, out.ctypes.data, 1)
+        axpy(out.size, float(times), address(x), 1, address(out), 1)
 
 
 def _readable(a):

@@ -189,28 +189,39 @@ def _deaths(groups, members, taken, last):
 
 
 def _give_back(draft, arena, deaths):
-    """Insert the steps that fetch an arena, give buffers back to it, and put it away."""
+    """Insert the steps that fetch an arena, give buffers back to it before the next one is taken, and put it away."""
     arenas, steps = Arenas(), draft.plan.steps
     returned = {slot for slots in deaths.values() for slot in slots}
     given = [Step(steps[0].node, arenas.enter, (), (arena,), (), rewritten=True)]
-    ended, last_read = set(), {slot: i for i, step in enumerate(steps) for slot in step.inputs}
+    dead, ended, last_read = [], set(), {slot: i for i, step in enumerate(steps) for slot in step.inputs}
     for i, step in enumerate(steps):
+        if dead and arena in step.inputs:
+            ended.update(dead)
+            lends = tuple(slot for slot in dead if last_read.get(slot, -1) >= i)  # its shape
+            drop = tuple(slot for slot in dead if slot not in lends)
+            given.append(Step(step.node, give_back, (arena, *dead), (), (), lends, drop, rewritten=True))
+            dead = []
         waiting = tuple(slot for slot in step.drop if slot in returned and slot not in ended)
         step.drop = tuple(slot for slot in step.drop if slot not in waiting)
         step.fade = tuple(slot for slot in step.fade if slot not in returned)
         given.append(step)
-        if i in deaths:
-            ended.update(deaths[i])
-            lends = tuple(slot for slot in deaths[i] if last_read.get(slot, -1) > i)  # its shape
-            drop = tuple(slot for slot in deaths[i] if slot not in lends)
-            given.append(Step(step.node, give_back, (arena, *deaths[i]), (), (), lends, drop, rewritten=True))
-    given.append(Step(steps[-1].node, arenas.leave, (arena,), (), (), rewritten=True))
+        dead += deaths.get(i, ())
+    given.append(Step(steps[-1].node, _leaving(arenas), (arena, *dead), (), (), (), tuple(dead), rewritten=True))
     steps[:] = given
 
 
 def give_back(arena, *arrays):
     for array in arrays:
         arena.give(array)
+
+
+def _leaving(arenas):
+    def leave(arena, *arrays):
+        give_back(arena, *arrays)
+        arenas.leave(arena)
+
+    leave.label = give_back.label
+    return leave
 
 
 give_back.label = "gives back"

@@ -69,15 +69,15 @@ def _with_shares(arena, logits, loss):
 def _block(rows, logits, e, loss):
     """The losses of some rows, whose shares are put into `e`."""
     count, shape, dtype = logits.size, logits.shape, logits.dtype
-    top = np.maximum.reduce(logits, axis=1, keepdims=True)
-    x = np.subtract(logits, top, out=scratch(0, count, dtype).reshape(shape))
+    x = scratch(0, count, dtype).reshape(shape)
+    np.subtract(logits, np.maximum.reduce(logits, axis=1, keepdims=True), out=x)
     np.exp(x, out=e)
-    others = np.not_equal(x, 0, out=scratch(0, count, np.dtype(bool)).reshape(shape))
-    more = shape[1] - 1 - _total(others, axis=1, keepdims=True, dtype=dtype)  # of those as large as the largest
-    below = np.multiply(e, others, out=scratch(1, count, dtype).reshape(shape))
-    below = _total(below, axis=1, keepdims=True)
+    others = np.sign(x, out=scratch(1, count, dtype).reshape(shape))  # -1, but 0 for all that are the largest
+    more = shape[1] - 1 + _total(others, axis=1, keepdims=True)
+    np.multiply(e, others, out=others)
+    below = _total(others, axis=1, keepdims=True)
     np.divide(e, _total(e, axis=1, keepdims=True), out=e)
-    return loss(rows, np.log1p(below + more), x)
+    return loss(rows, np.log1p(more - below), x)
 
 
 def softmax_cross_entropy_grad(arena, shares, labels, g):

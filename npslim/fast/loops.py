@@ -16,12 +16,13 @@ from npslim.fast.workers import each
 
 BLOCK = 1 << 16  # elements: 256 KB of float32
 SMALL = 1 << 12  # elements: below, the plain kernel is as quick
+BOOL, BITS = np.dtype(bool), {n: np.dtype(f"i{n}") for n in (2, 4, 8)}  # of a mask; as long as a floating number
 RUNNING, ZEROS = "running", "zeros"  # operands: what the part before gave, a block of zeros
 
 
 def where_positive(g, y, out):
     """`g` where `y` is positive, else 0: the bits of `g` times 1 or 0, five times as quick as `np.where`, and exact."""
-    mask, bits = scratch(0, g.size, np.dtype(bool)), np.dtype(f"i{g.itemsize}")
+    mask, bits = scratch(0, g.size, BOOL), BITS[g.itemsize]
     np.greater(y.reshape(-1), 0, out=mask)
     return np.multiply(g.view(bits), mask.view(np.int8).reshape(g.shape), out=out.view(bits))
 

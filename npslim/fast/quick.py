@@ -1,8 +1,11 @@
-"""Ops of input pipelines that have a quick kernel beside the plain one, which is left what it does not know."""
+"""Ops that have a quick kernel beside the plain one, which is left what it does not know."""
 
 import importlib
 
-KERNELS = {"parse_examples": "npslim.fast.examples", "resize_bilinear": "npslim.fast.resize"}  # op: where it is
+KERNELS = {  # op: where it is
+    "parse_examples": "npslim.fast.examples", "resize_bilinear": "npslim.fast.resize",
+    "divide_no_nan": "npslim.fast.scalars", "check_numerics": "npslim.fast.scalars",
+}  # fmt: skip
 
 
 def with_quick_kernel(kernel, node):

@@ -6,7 +6,6 @@ that others may hold (feeds, constants, variables' values) are never written to.
 before: plan.py   next: session.py
 """
 
-import itertools
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,14 +13,14 @@ import numpy as np
 
 from npslim.fast.branches import merge_branches
 from npslim.fast.buffers import is_small, pure, reuse_buffers
-from npslim.fast.convolutions import is_dense
 from npslim.fast.cross_entropy import join_cross_entropy
 from npslim.fast.folding import fold_norms
 from npslim.fast.joins import join_relus, lend_results
 from npslim.fast.kernels import Placed
 from npslim.fast.loops import Loop, parts_of
 from npslim.fast.quick import with_quick_kernel
-from npslim.fast.update import UPDATES, blocked, by_product, joined, new, reserving
+from npslim.fast.states import gather_states
+from npslim.fast.update_steps import block_updates, join_updates
 from npslim.plan import KERNELS, Step, kept, set_lifetimes, shape_only_slots, stand_in
 from npslim.spec import is_full
 
@@ -220,95 +219,9 @@ def place_kernels(draft):
             draft.loops[step.outputs[0]] = placed
 
 
-def join_updates(draft):
-    """A gradient that is a product and read by an update alone is not formed: the update takes its factors."""
-    readers, keep, made, gone = draft.readers(), draft.keep, {}, set()
-    for step in draft.plan.steps:
-        slot = step.inputs[-1] if step.node.op.name in UPDATES else None
-        grad = made.get(slot)
-        if grad is not None and len(readers[slot]) == 1 and slot not in keep:
-            factors = _factors(grad)
-            if factors is not None:
-                gone.add(id(grad))
-                step.inputs, step.rewritten = (*step.inputs[:-1], *factors), True
-                step.group = (grad.node, step.node)
-        made.update(dict.fromkeys(step.outputs, step))
-    draft.plan.steps[:] = [step for step in draft.plan.steps if id(step) not in gone]
-
-
-def _factors(grad):
-    """The slots of x and g if the step gives x^T g and that is larger than both, else None."""
-    node = grad.node
-    if grad.rewritten or node.op.name not in ("matmul", "conv2d_backprop_filter"):
-        return None
-    if node.outputs[0].spec.dtype.char not in "fd":
-        return None
-    x, g, product = (t.spec.shape for t in (node.inputs[0], node.inputs[-1], node.outputs[0]))
-    if node.op.name == "matmul":
-        right = node.attrs["transpose_a"] and not node.attrs["transpose_b"] and x is not None and len(x) == 2
-    else:
-        right = is_dense(x, product, node.attrs)
-    if not right or product is None or None in (*product, *x[1:], *g[1:]):
-        return None
-    images = x[0] or USUAL_BATCH
-    small = images * (np.prod(x[1:]) + np.prod(g[1:])) < np.prod(product)
-    return (grad.inputs[0], grad.inputs[-1]) if small and np.prod(product) >= SMALLEST_PRODUCT else None
-
-
-USUAL_BATCH, SMALLEST_PRODUCT = 128, 1 << 14
-
-
-def block_updates(draft):
-    """Optimizers' updates go block by block, in place if nothing that needs much memory comes after them.
-
-    For a run that finds no memory leaves all variables as they were, and what was written over is lost.
-    """
-    last = True
-    steps = draft.plan.steps
-    _small_ones_last(steps)
-    for step in reversed(steps):
-        if step.node.op.name in UPDATES:
-            block_update, cells = UPDATES[step.node.op.name]
-            build = joined if step.rewritten else blocked
-            kernel = build(block_update, step.node.op.kernel, cells, *(() if last else (new,)))
-            step.kernel = _with_attributes(kernel, step.node.attrs)
-            step.cells = () if last else step.cells
-        else:
-            last = last and all(is_small(t.spec) for t in step.node.outputs)
-    found = [i for i, step in enumerate(steps) if step.node.op.name in UPDATES and not step.cells]
-    if found:
-        updates = [steps[i] for i in found]
-        formed = any(one.rewritten and not by_product(UPDATES[one.node.op.name][0], one.node.attrs) for one in updates)
-        reserve = reserving({one.node.outputs[0].spec.dtype for one in updates}, formed)
-        steps.insert(found[0], Step(steps[found[0]].node, reserve, (), (), (), rewritten=True))
-
-
-def _small_ones_last(steps):
-    """Of updates that follow each other, the small ones come last: then their code is in cache from one to the next."""
-
-    def is_update(step):
-        return step.node.op.name in UPDATES
-
-    def comes_last(step):
-        if not is_update(step) or not read.isdisjoint(step.outputs):  # what another one reads comes before it
-            return False
-        return is_small(step.node.outputs[0].spec)
-
-    read = {slot for step in steps if is_update(step) for slot in step.inputs}
-    steps[:] = [step for _, some in itertools.groupby(steps, is_update) for step in sorted(some, key=comes_last)]
-
-
-def _with_attributes(kernel, attrs):
-    def update(*inputs):
-        return kernel(*inputs, **attrs)
-
-    update.label = kernel.label
-    return update
-
-
 PASSES = [
     forward_identities, fold_constants, merge_equal, lend_results, join_relus, join_cross_entropy, join_updates,
-    merge_branches, fold_norms, fuse_elementwise, place_kernels, block_updates,
+    merge_branches, fold_norms, fuse_elementwise, place_kernels, block_updates, gather_states,
 ]  # fmt: skip
 
 

@@ -10,7 +10,7 @@ import sys
 
 import numpy as np
 
-from npslim.fast.arena import scratch
+from npslim.fast.arena import address, scratch
 from npslim.fast.blas import add_times, product
 from npslim.fast.tiles import flat, stretches
 from npslim.fast.workers import each, threads
@@ -151,28 +151,28 @@ def _by_rows(block_update, outs, values, numbers, x, g, attrs):
     width = g.shape[1]
     outs, values = [a.reshape(-1, width) for a in outs], [a.reshape(-1, width) for a in values]
     g = np.ascontiguousarray(g)
-    alone = by_product(block_update, attrs)
-    update, desks = alone or _with_gradient(block_update), Desks(g.dtype, 0 if alone else max(PRODUCT, width))
-    step = max(1, PRODUCT // width)
+    alone, step = by_product(block_update, attrs), max(1, PRODUCT // width)
+    desks = Desks(g.dtype, max(PRODUCT, width)) if alone is None else None
+    update = alone or _with_gradient(block_update, desks)
 
     def some(part):
-        with desks.one() as desk:
-            update([a[part] for a in outs], [a[part] for a in values], *numbers, x[:, part].T, g, desk, **attrs)
+        update([a[part] for a in outs], [a[part] for a in values], *numbers, x[:, part].T, g, **attrs)
 
     each(some, [slice(start, start + step) for start in range(0, len(outs[0]), step)])
 
 
-def _with_gradient(block_update):
+def _with_gradient(block_update, desks):
     """An update of rows for which their part of the gradient is computed, and forgotten."""
 
     def update(outs, values, *numbers_x_g, **attrs):
-        *numbers, x, g, desk = numbers_x_g
-        grad = desk[2][: outs[0].size]
-        product(x, g, grad.reshape(outs[0].shape))
-        outs, values = [a.reshape(-1) for a in outs], [a.reshape(-1) for a in values]
-        for start in range(0, grad.size, BLOCK):
-            part = slice(start, start + BLOCK)
-            block_update([a[part] for a in outs], [a[part] for a in values], *numbers, grad[part], desk, **attrs)
+        *numbers, x, g = numbers_x_g
+        with desks.one() as desk:
+            grad = desk[2][: outs[0].size]
+            product(x, g, grad.reshape(outs[0].shape))
+            outs, values = [a.reshape(-1) for a in outs], [a.reshape(-1) for a in values]
+            for start in range(0, grad.size, BLOCK):
+                part = slice(start, start + BLOCK)
+                block_update([a[part] for a in outs], [a[part] for a in values], *numbers, grad[part], desk, **attrs)
 
     return update
 
@@ -182,13 +182,13 @@ def by_product(block_update, attrs):
     return None if attrs.get("use_nesterov") else JOINED.get(block_update)
 
 
-def _descent_by_product(outs, values, alpha, x, g, desk):
+def _descent_by_product(outs, values, alpha, x, g):
     """var -= alpha * x g, all of it by BLAS."""
     _copy(values, outs)
     product(x, g, outs[0], add=1, times=-float(alpha))
 
 
-def _momentum_by_product(outs, values, lr, factor, x, g, desk, *, use_nesterov=False):
+def _momentum_by_product(outs, values, lr, factor, x, g, *, use_nesterov=False):
     """accum = momentum * accum + x g, then var -= lr * accum, both by BLAS."""
     _copy(values, outs)
     var, accum = outs
@@ -199,7 +199,7 @@ def _momentum_by_product(outs, values, lr, factor, x, g, desk, *, use_nesterov=F
 def _copy(values, outs):
     """Begin with the present values where the next ones get arrays of their own."""
     for value, out in zip(values, outs, strict=True):
-        if out.ctypes.data != value.ctypes.data:
+        if address(out) != address(value):
             out[...] = value
 
 
