@@ -68,7 +68,7 @@ def along(tile, block):
 
 
 def moments(x):
-    """(mean, variance) of the columns of `x`, in double precision."""
+    """(mean, variance) of the columns of `x`, in double precision; the variance's memory is that of `added_up`."""
     (m, c), blocks = x.shape, Blocks(x)
     sample = x[:: max(1, min(m // 8, 8), m // SAMPLE)]
     centre = np.full(len(sample), 1 / len(sample), x.dtype) @ sample
@@ -82,8 +82,18 @@ def moments(x):
         blocks.total(np.multiply(block, block, out=block), totals[number, 1])
 
     each(one, range(len(totals)))
-    first, second = totals.sum(axis=0) / m
-    return centre + first, np.maximum(second - first * first, 0)
+    first, second = added_up(totals)
+    np.divide(first, m, out=first)
+    np.divide(second, m, out=second)
+    mean = centre + first
+    np.subtract(second, np.multiply(first, first, out=first), out=second)
+    return mean, np.maximum(second, 0, out=second)
+
+
+def added_up(totals):
+    """The sum of all blocks' totals: rows in this thread's working memory, which are its own until the next call."""
+    sums = scratch(11, totals[0].size, totals.dtype).reshape(totals.shape[1:])
+    return np.add.reduce(totals, axis=0, out=sums)
 
 
 def column_sums(x):
@@ -93,7 +103,7 @@ def column_sums(x):
     blocks, flat = Blocks(x), x.reshape(-1)
     totals = cleared(10, (len(blocks.parts), x.shape[1]))
     each(lambda number: blocks.total(flat[blocks.parts[number]], totals[number]), range(len(totals)))
-    return totals.sum(axis=0).astype(x.dtype)
+    return added_up(totals).astype(x.dtype)
 
 
 def normalize(x, mean, rate, offset, y, relu=False):
@@ -152,9 +162,11 @@ def gradients(g, x, scale, mean, inverse, out, y=None):
         blocks.total(np.multiply(block, cut[part], out=block), totals[number, 1])
 
     each(add_up, range(len(totals)))
-    g_offset, products = totals.sum(axis=0)
-    rate, g_scale = scale * inverse, products * inverse
-    slope, shift = -rate * inverse * g_scale / m, -rate * g_offset / m
+    g_offset, products = added_up(totals)
+    rate, g_scale = scale * inverse, np.multiply(products, inverse, out=products)
+    found = g_scale.astype(dtype), g_offset.astype(dtype)
+    shift = np.divide(np.multiply(rate, g_offset, out=g_offset), -m, out=g_offset)
+    slope = np.divide(np.multiply(rate * inverse, g_scale, out=g_scale), -m, out=g_scale)
     means, rates, slopes, shifts = blocks.tiled(mean, rate, slope, shift)
 
     def one(part):
@@ -166,7 +178,7 @@ def gradients(g, x, scale, mean, inverse, out, y=None):
         np.add(target[part], block.reshape(-1), out=target[part])
 
     each(one, blocks.parts)
-    return g_scale.astype(dtype), g_offset.astype(dtype)
+    return found
 
 
 def _cut(g, y, out, part):

@@ -54,7 +54,7 @@ def correlate_filter(x, g, w, slide):
                 _add_up(windows[:, some], cotangent[:, some], size, totals[number, i, j])
 
     each(one, range(len(parts)))
-    w[...] = totals.sum(axis=0)
+    w[...] = np.add.reduce(totals, axis=0, out=cleared(11, w.shape))
 
 
 def tiles(y, times=1):
@@ -72,8 +72,14 @@ def _add_up(windows, cotangent, size, into):
         cotangent = cotangent.reshape(n, rows // size, size, *cotangent.shape[2:])
         shape = (n, rows // size, *into.shape)
         sums = scratch(0, math.prod(shape), cotangent.dtype).reshape(shape)
-        np.einsum("nrsqijk,nrsqk->nrijk", windows, cotangent, out=sums)
-        into += sums.sum(axis=(0, 1), dtype=np.float64)
+        if windows.shape[3] == 1:  # a column at the edge: einsum would take more memory, and as long
+            products = scratch(3, windows.size, cotangent.dtype).reshape(windows.shape)
+            np.multiply(windows, cotangent[..., None, None, :], out=products)
+            np.add.reduce(products, axis=(2, 3), out=sums)
+        else:
+            np.einsum("nrsqijk,nrsqk->nrijk", windows, cotangent, out=sums)
+        total = scratch(12, into.size, into.dtype).reshape(into.shape)
+        into += np.add.reduce(sums, axis=(0, 1), dtype=np.float64, out=total)
 
 
 def rectangles(x, y, slide, tile, alone=False):

@@ -134,9 +134,10 @@ def fused_batch_norm(arena, x, scale, offset, *given, epsilon=1e-3, data_format=
         mean, variance = (a.copy() for a in given)  # those of variables are not handed on
         unbiased = variance
     y = take(arena, x.shape, x.dtype)
-    rate = scale / np.sqrt(variance + epsilon)
+    unbiased, rate = np.asarray(unbiased, x.dtype), variance + epsilon
+    np.divide(scale, np.sqrt(rate, out=rate), out=rate)
     batch_norm.normalize(rows(x), mean, rate, offset, rows(y), relu)
-    return y, np.asarray(mean, x.dtype), np.asarray(unbiased, x.dtype)
+    return y, np.asarray(mean, x.dtype), unbiased
 
 
 def fused_batch_norm_relu(arena, *inputs, **attrs):
@@ -157,7 +158,8 @@ def fused_batch_norm_grad(arena, g, x, scale, *lent, epsilon=1e-3, data_format=N
     if not g.flags.c_contiguous:  # it is a part of a larger one, such as a concatenation's
         g_x[...] = g
         g = g_x
-    inverse = 1 / np.sqrt(variance + epsilon)
+    inverse = variance + epsilon
+    np.divide(1, np.sqrt(inverse, out=inverse), out=inverse)
     return g_x, *batch_norm.gradients(rows(g), rows(x), scale, mean, inverse, rows(g_x), y)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from npslim.fast.arena import address, scratch
 from npslim.fast.blas import add_times, product
+from npslim.fast.rare_updates import RARE
 from npslim.fast.tiles import flat, stretches
 from npslim.fast.workers import each, threads
 
@@ -48,13 +49,13 @@ class locked:
 
 
 class Desks:
-    """Working memory for each thread that may help with an update: two blocks, and one for a part of a gradient.
+    """Working memory for each thread that may help with an update: three blocks, and one for a part of a gradient.
 
     It is this thread's own, whoever uses it, so all of it is there before anything is written.
     """
 
     def __init__(self, dtype, gradient=0):
-        counts = (BLOCK, BLOCK, gradient)
+        counts = (BLOCK, BLOCK, BLOCK, gradient)
         self.free = [
             [scratch(("update", desk, i), count, dtype) for i, count in enumerate(counts)] for desk in range(threads())
         ]
@@ -167,7 +168,7 @@ def _with_gradient(block_update, desks):
     def update(outs, values, *numbers_x_g, **attrs):
         *numbers, x, g = numbers_x_g
         with desks.one() as desk:
-            grad = desk[2][: outs[0].size]
+            grad = desk[3][: outs[0].size]
             product(x, g, grad.reshape(outs[0].shape))
             outs, values = [a.reshape(-1) for a in outs], [a.reshape(-1) for a in values]
             for start in range(0, grad.size, BLOCK):
@@ -254,7 +255,7 @@ def momentum(outs, values, lr, momentum, grad, desk, *, use_nesterov=False):
 
 def adam(outs, values, beta1_power, beta2_power, lr, beta1, beta2, epsilon, grad, desk):
     """The moving averages of the gradient and of its square, then the step."""
-    step, root, _ = (part[: grad.size] for part in desk)
+    step, root = (part[: grad.size] for part in desk[:2])
     (var, m, v), (old, old_m, old_v) = outs, values
     corrected = lr * np.sqrt(1 - beta2_power) / (1 - beta1_power)
     np.subtract(grad, old_m, out=step)
@@ -273,7 +274,7 @@ def adam(outs, values, beta1_power, beta2_power, lr, beta1, beta2, epsilon, grad
 
 def rms_prop(outs, values, lr, rho, momentum, epsilon, grad, desk):
     """The moving average of the gradient's square, then the step with momentum."""
-    step, root, _ = (part[: grad.size] for part in desk)
+    step, root = (part[: grad.size] for part in desk[:2])
     (var, ms, mom), (old, old_ms, old_mom) = outs, values
     np.multiply(grad, grad, out=step)
     np.subtract(step, old_ms, out=step)
@@ -290,7 +291,7 @@ def rms_prop(outs, values, lr, rho, momentum, epsilon, grad, desk):
 
 def adagrad(outs, values, lr, grad, desk):
     """accum += grad ** 2; var -= lr * grad / sqrt(accum)."""
-    step, root, _ = (part[: grad.size] for part in desk)
+    step, root = (part[: grad.size] for part in desk[:2])
     np.multiply(grad, grad, out=step)
     np.add(values[1], step, out=outs[1])
     np.sqrt(outs[1], out=root)
@@ -306,4 +307,5 @@ UPDATES = {
     "apply_adam": (adam, 3),
     "apply_rms_prop": (rms_prop, 3),
     "apply_adagrad": (adagrad, 2),
+    **RARE,
 }

@@ -44,6 +44,8 @@ def correlate_filter(x, g, w, first):
     n, oh, ow, o = g.shape
     c = x.shape[3]
     sums = scratch(3, 16 * c * o, w.dtype).reshape(16, c, o)
+    if not g.size:
+        sums.fill(0)
     for number, tile in enumerate(_tiles(g, c)):
         v, u = transformed_input(x, first, tile, (ow + 1) // 2), transformed_cotangent(g, tile)
         each(lambda k, v=v, u=u, add=number > 0: product(v[k].T, u[k], sums[k], add), range(16))

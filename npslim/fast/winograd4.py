@@ -46,6 +46,8 @@ def correlate_filter(x, g, w, first):
     n, oh, ow, o = g.shape
     c = x.shape[3]
     sums = scratch(3, 36 * c * o, w.dtype).reshape(36, c, o)
+    if not g.size:
+        sums.fill(0)
     for number, tile in enumerate(_tiles(n, oh, ow)):
         v, u = _transformed_input(x, first, tile, -(-ow // 4)), _transformed_cotangent(g, tile)
         each(lambda k, v=v, u=u, add=number > 0: product(v[k].T, u[k], sums[k], add), range(36))

@@ -363,3 +363,12 @@ def test_the_gradient_takes_the_moments_and_the_maxima_of_the_forward_step():
         found.append(session.run(gradients, feeds))
     for a, b in zip(*found, strict=True):
         np.testing.assert_allclose(a, b, atol=1e-5)
+
+
+@pytest.mark.parametrize("rough", [False, True])
+def test_the_filters_gradient_of_no_images_is_zero(rough):
+    """By Winograd's algorithm, too, which has working memory of its own."""
+    x, w, g = (np.ones(shape, np.float32) for shape in ((0, 8, 8, 64), (3, 3, 64, 64), (0, 8, 8, 64)))
+    attrs = {"strides": 1, "padding": "SAME", "data_format": None, "dilations": 1, "rough": rough}
+    FAST["conv2d"](Arena(), np.ones((2, 8, 8, 64), np.float32), w, **attrs)
+    assert (FAST["conv2d_backprop_filter"](Arena(), x, w, g, **attrs) == 0).all()
