@@ -18,17 +18,27 @@ from npslim.fast.workers import each, threads
 
 BLOCK = 1 << 15  # elements: 128 KB of float32
 SMALL = 3 << 10  # elements: below, the plain kernel is quicker, and its temporary arrays take little
+NOTHING = {}  # spares of which there are none
 PRODUCT = 1 << 19  # elements of a gradient's part: for each, BLAS lays out the cotangents anew
 
 
-def writable(cell):
-    """The array to put the cell's next value into: the present one, or a new one if anybody else holds it."""
+def is_free(cell):
+    """True if the cell's array may be written to: it is its own, and nobody else holds it."""
     only_here = sys.getrefcount(cell.value) <= 2  # the cell, and the argument
     value = cell.value
-    return value if only_here and value.flags.writeable and value.base is None else np.empty_like(value)
+    return only_here and value.flags.writeable and value.base is None
 
 
-def new(cell):
+def writable(cell, spares):
+    """The array to put the cell's next value into: the present one, or another if anybody else holds it."""
+    if is_free(cell):
+        return cell.value
+    spare = spares.pop(id(cell), None)
+    fits = spare is not None and spare.shape == cell.value.shape and spare.dtype == cell.value.dtype
+    return spare if fits else np.empty_like(cell.value)
+
+
+def new(cell, spares):
     """A new array for the cell's next value."""
     return np.empty_like(cell.value)
 
@@ -70,35 +80,71 @@ class Desks:
             self.free.append(desk)
 
 
-def reserving(dtypes, gradients):
-    """What takes the working memory of updates in place, so that none of them fails when another one is done.
+def reserving(updates):
+    """What takes all memory that updates in place need, so that none of them fails when another one is done.
 
-    gradients: True if parts of gradients are to be formed.
+    updates: for each of them how many cells it has, and whether its gradient is a product, of which it forms parts.
+    The kernel takes, of each update, the cells and the gradient, or its two factors. It gives arrays for those cells
+    whose own are held by somebody, by the cell's `id`, and gradients as updates want them laid out, by that of the one
+    that there is.
     """
 
-    def reserve():
-        for dtype in dtypes:
-            Desks(dtype, PRODUCT if gradients else 0)
+    def reserve(*inputs):
+        spares, inputs = {}, list(inputs)
+        for cells, by_factors, formed in updates:
+            states, operands = inputs[:cells], inputs[cells : cells + 1 + by_factors]
+            del inputs[: cells + 1 + by_factors]
+            if np.size(states[0].value) < SMALL:
+                continue
+            if formed or not by_factors:
+                Desks(operands[-1].dtype, max(PRODUCT, operands[-1].shape[-1]) if formed else 0)
+            for cell in states:
+                _spare(cell, spares)
+            if by_factors:
+                _factors_as_wanted(spares, states[0].value, *operands)
+            elif not operands[0].flags.c_contiguous:
+                spares[id(operands[0])] = np.ascontiguousarray(operands[0])
+        return (spares,)
 
     reserve.label = "reserves memory"
     return reserve
 
 
+def _spare(cell, spares):
+    """Put an array for the cell's next value among the spares, if it needs one."""
+    with cell.lock:
+        if cell.value is None or is_free(cell) and cell.value.flags.c_contiguous:
+            return
+        if cell.value.flags.c_contiguous:
+            spares[id(cell)] = np.empty_like(cell.value)
+        else:
+            cell.value = np.array(cell.value, order="C")
+
+
+def _factors_as_wanted(spares, value, x, g):
+    """Put the second factor of a gradient among the spares if it must be laid out anew; all of it if need be."""
+    if not _fit(value, flat(x), flat(g)):
+        spares[id(x), id(g)] = (flat(x).T @ flat(g)).reshape(value.shape)
+    elif not flat(g).flags.c_contiguous:
+        spares[id(g)] = np.ascontiguousarray(flat(g))
+
+
 def blocked(block_update, kernel, cells, writable=writable):
     """A kernel that calls `block_update(outs, values, *numbers, grad, desk, **attrs)` on blocks of `cells` variables.
 
-    writable: what gives the array to write to, `new` if what is there must stay.
+    writable: what gives the array to write to, `new` if what is there must stay. spares: what `reserving` gave.
     Where arrays are not laid out alike, `kernel` does it.
     """
 
-    def update(*inputs, **attrs):
+    def update(*inputs, spares=NOTHING, **attrs):
         states, numbers, grad = inputs[:cells], inputs[cells:-1], inputs[-1]
         if np.size(grad) < SMALL:
             return kernel(*inputs, **attrs)
+        grad = spares.get(id(grad), grad)
         with locked(states):
             if not all(_alike(cell.initialized(), grad) for cell in states) or any(np.ndim(x) for x in numbers):
                 return _all_or_nothing(kernel, states, inputs, attrs)
-            outs = [writable(cell) for cell in states]
+            outs = [writable(cell, spares) for cell in states]
             _by_blocks(block_update, outs, [cell.value for cell in states], numbers, grad, attrs)
             for cell, out in zip(states, outs, strict=True):
                 cell.value = out
@@ -114,16 +160,21 @@ def joined(block_update, kernel, cells, writable=writable):
     Some rows of the product at a time, so that nobody needs memory for all of it.
     """
 
-    def update(*inputs, **attrs):
+    whole = blocked(block_update, kernel, cells, writable)
+
+    def update(*inputs, spares=NOTHING, **attrs):
         states, numbers, (x, g) = inputs[:cells], inputs[cells:-2], inputs[-2:]
-        x, g = flat(x), flat(g)
+        gradient = spares.get((id(x), id(g)))
+        if gradient is not None:
+            return whole(*states, *numbers, gradient, spares=spares, **attrs)
+        x, g = flat(x), spares.get(id(g), flat(g))
         with locked(states):
             value = states[0].initialized()
             if not all(_alike(cell.initialized(), value) for cell in states) or not _fit(value, x, g):
                 gradient = (x.T @ g).reshape(value.shape)
                 return _all_or_nothing(kernel, states, (*states, *numbers, gradient), attrs)
             del value  # or it would count as held
-            outs = [writable(cell) for cell in states]
+            outs = [writable(cell, spares) for cell in states]
             _by_rows(block_update, outs, [cell.value for cell in states], numbers, x, g, attrs)
             for cell, out in zip(states, outs, strict=True):
                 cell.value = out

@@ -55,13 +55,16 @@ def _factors(grad):
 def block_updates(draft):
     """Optimizers' updates go block by block, in place if nothing that needs much memory comes after them.
 
-    For a run that finds no memory leaves all variables as they were, and what was written over is lost.
+    For a run that finds no memory leaves all variables as they were, and what was written over is lost. Before the
+    first of those in place, all gradients must be there: then the memory is reserved that depends on how these lie.
     """
-    last = True
     steps = draft.plan.steps
     _small_ones_last(steps)
-    for step in reversed(steps):
+    last, latest, made = True, -1, {slot: i for i, step in enumerate(steps) for slot in step.outputs}
+    for i, step in reversed(list(enumerate(steps))):
         if step.node.op.name in UPDATES:
+            last = last and i > latest
+            latest = max(latest, *(made.get(slot, -1) for slot in _operands(step)))
             block_update, cells = UPDATES[step.node.op.name]
             build = joined if step.rewritten else blocked
             kernel = build(block_update, step.node.op.kernel, cells, *(() if last else (new,)))
@@ -69,17 +72,36 @@ def block_updates(draft):
             step.cells = () if last else step.cells
         else:
             last = last and all(is_small(t.spec) for t in step.node.outputs)
-    _reserve(steps)
+    _reserve(draft)
 
 
-def _reserve(steps):
-    """Before the first update in place: all the working memory that any of them takes."""
-    found = [i for i, step in enumerate(steps) if step.node.op.name in UPDATES and not step.cells]
-    formed = [steps[i] for i in found if steps[i].rewritten and not _without_desks(steps[i])]
-    others = [steps[i] for i in found if not steps[i].rewritten and not _is_tiny(steps[i].node.outputs[0].spec)]
-    if formed or others:
-        reserve = reserving({step.node.outputs[0].spec.dtype for step in formed + others}, bool(formed))
-        steps.insert(found[0], Step(steps[found[0]].node, reserve, (), (), (), rewritten=True))
+def _operands(step):
+    """The slots of an update's gradient, or of its two factors."""
+    return step.inputs[-2:] if step.rewritten else step.inputs[-1:]
+
+
+def _reserve(draft):
+    """Before the first update in place: all memory that any of them takes."""
+    steps = draft.plan.steps
+    places = [i for i, step in enumerate(steps) if step.node.op.name in UPDATES and not step.cells]
+    found = [steps[i] for i in places if not _is_tiny(steps[i].node.outputs[0].spec)]
+    if not found:
+        return
+    slot, inputs, updates = draft.new_slot(), [], []
+    for step in found:
+        cells, product = UPDATES[step.node.op.name][1], step.rewritten
+        updates.append((cells, product, product and not _without_desks(step)))
+        inputs += [*step.inputs[:cells], *_operands(step)]
+        step.inputs, step.kernel = (slot, *step.inputs), _with_spares(step.kernel)
+    steps.insert(places[0], Step(found[0].node, reserving(updates), tuple(inputs), (slot,), (), rewritten=True))
+
+
+def _with_spares(kernel):
+    def update(spares, *inputs):
+        return kernel(*inputs, spares=spares)
+
+    update.label = kernel.label
+    return update
 
 
 def _without_desks(step):
@@ -106,8 +128,8 @@ def _small_ones_last(steps):
 
 
 def _with_attributes(kernel, attrs):
-    def update(*inputs):
-        return kernel(*inputs, **attrs)
+    def update(*inputs, **spares):
+        return kernel(*inputs, **spares, **attrs)
 
     update.label = kernel.label
     return update

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from npslim.fast import update
+import npslim as slim
+from npslim.fast import arena, batch_norm, blas, cross_entropy, kernels, loops, pool, update, winograd
 from npslim.fast.workers import sharing
 from npslim.op import REGISTRY
 from npslim.session import Cell
@@ -59,3 +60,101 @@ def test_an_update_has_the_bits_of_its_op(name, dtype, new, monkeypatch):
             np.testing.assert_array_equal(a.value.view(f"i{a.value.itemsize}"), b.value.view(f"i{a.value.itemsize}"))
         for value, copy in zip(kept, before, strict=False):
             np.testing.assert_array_equal(value, copy)
+
+
+def test_a_gradient_that_is_made_of_another_update():
+    """All are large enough for blocks, and small enough to come late."""
+    v, w = (slim.Variable(np.full(4000, value, np.float32)) for value in (1, 2))
+    first = slim.GradientDescentOptimizer(0.5).apply_gradients([(slim.ones([4000]), v)])
+    with slim.control_dependencies([first]):
+        gradient = v.read_value() * 4.0
+    second = slim.GradientDescentOptimizer(0.5).apply_gradients([(gradient, w)])
+    session = slim.Session(kernels="fast")
+    session.run(slim.global_variables_initializer())
+    for values in ((0.5, 1.0), (0.0, 1.0), (-0.5, 2.0)):
+        session.run(second)
+        assert [set(x.tolist()) for x in session.run([v, w])] == [{value} for value in values]
+
+
+class Failing:
+    """Stands for NumPy: `empty`, `empty_like` and so on raise when an array of at least `least` bytes is made, as `at`
+    says: the first, the second ... in whichever thread."""
+
+    def __init__(self, at, least=1 << 12):
+        self.at, self.least, self.count = at, least, 0
+
+    def _made(self, name, *args, **kwargs):
+        array = getattr(np, name)(*args, **kwargs)
+        if array.nbytes >= self.least:
+            self.count += 1
+            if self.count == self.at:
+                raise MemoryError(f"allocation {self.at}")
+        return array
+
+    def __getattr__(self, name):
+        if name in ("empty", "empty_like", "array", "ascontiguousarray", "zeros"):
+            return lambda *args, **kwargs: self._made(name, *args, **kwargs)
+        return getattr(np, name)
+
+
+MODULES = (arena, batch_norm, blas, cross_entropy, kernels, loops, pool, update, winograd)
+
+
+def fail_one_after_the_other(session, fetches, feeds, fresh, least=1 << 12):
+    """Let each allocation of a run fail in turn; returns how many did. After each, all variables are what they were.
+
+    fresh: forget plans and working memory each time, as at the first step.
+    """
+    variables = {v.op.name: v for v in slim.global_variables()}
+    for at in range(1, 10_000):
+        before = session.run(variables)
+        with pytest.MonkeyPatch.context() as patch:
+            if fresh:
+                patch.setattr(arena, "_scratch", arena._Scratch())
+                session._plans.clear()
+            failing = Failing(at, least)
+            for module in MODULES:
+                patch.setattr(module, "np", failing)
+            try:
+                session.run(fetches, feeds)
+            except slim.errors.ResourceExhaustedError:
+                pass
+            else:
+                assert failing.count < at
+                return at - 1
+        after = session.run(variables)
+        for name, value in before.items():
+            np.testing.assert_array_equal(value, after[name], err_msg=f"{name} after allocation {at}")
+    raise AssertionError("there is no end")
+
+
+OPTIMIZERS = {
+    "descent": lambda: slim.GradientDescentOptimizer(0.1),
+    "momentum": lambda: slim.MomentumOptimizer(0.1, 0.9),
+    "adam": lambda: slim.AdamOptimizer(0.01),
+    "centered": lambda: slim.RMSPropOptimizer(0.01, 0.9, 0.8, centered=True),
+}
+
+
+@pytest.mark.parametrize("fresh", [False, True])
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_no_variable_changes_if_any_allocation_fails(optimizer, fresh):
+    """Weights that are also read turned round, held by what comes later, laid out by columns, and small ones."""
+    x = slim.placeholder("float32", [None, 100])
+    shapes = [(100, 100)] * 4 + [(100,)]
+    variables = [slim.Variable(np.full(shape, 0.01, np.float32)) for shape in shapes]
+    plain, turned, held, by_columns, small = variables
+    net = slim.relu(slim.matmul(x, plain) + slim.matmul(x, slim.transpose(turned)) + small)
+    net = slim.matmul(slim.matmul(net, held), by_columns)
+    gradients = slim.gradients(slim.reduce_mean(net * net), variables)
+    train = OPTIMIZERS[optimizer]().apply_gradients(zip(gradients, variables, strict=True))
+    with slim.control_dependencies([train]):
+        late = slim.reduce_sum(held.value())
+    session, feeds = slim.Session(threads=2), {x: np.random.default_rng(0).normal(size=(30, 100))}
+    session.run(slim.global_variables_initializer())
+    lay_by_columns = slim.assign(by_columns, slim.py_func(np.asfortranarray, [plain], slim.float32))
+    session.run(lay_by_columns)
+    assert fail_one_after_the_other(session, [train, late], feeds, fresh) >= (10 if fresh else 1)
+    for _ in range(2):
+        session.run([train, late], feeds)
+    fail_one_after_the_other(session, [train, late], feeds, fresh)
