@@ -20,7 +20,7 @@ from npslim.backend import to_host
 from npslim.errors import DataLossError, OpError
 from npslim.graph import GraphKeys, needed
 from npslim.logs import logger
-from npslim.ops.queue import Element
+from npslim.ops.queue_state import Element
 from npslim.queues.gate import at_rest
 from npslim.spec import compatible
 

@@ -23,7 +23,8 @@ from npslim.errors import (
 )
 from npslim.graph import Node, Tensor, control_dependencies, needed, user_line
 from npslim.op import as_tensor, op
-from npslim.ops.queue import Tickets, as_array_of
+from npslim.ops.queue import as_array_of
+from npslim.ops.queue_state import Tickets
 from npslim.ops.sparse import SparseTensor
 from npslim.spec import Spec, TensorShape, as_shape, compatible, show_shape
 

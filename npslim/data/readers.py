@@ -15,7 +15,8 @@ from npslim.data.tfrecord import cause_of, records_with_places, whole_file
 from npslim.errors import DataLossError, InvalidArgumentError, NotFoundError, OpError
 from npslim.graph import user_line
 from npslim.op import as_tensor, op
-from npslim.ops.queue import Tickets, as_array_of, wait_for_turn
+from npslim.ops.queue import as_array_of
+from npslim.ops.queue_state import Tickets, wait_for_turn
 from npslim.spec import Spec
 
 _TEXT = np.dtype(object)

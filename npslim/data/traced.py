@@ -15,7 +15,7 @@ from npslim.errors import ArgumentTypeError
 from npslim.graph import Tensor, get_default_graph, user_line
 from npslim.op import as_tensor
 from npslim.ops.control import Branch
-from npslim.ops.queue import Tickets
+from npslim.ops.queue_state import Tickets
 from npslim.ops.sparse import SparseTensor
 from npslim.session import Run
 

@@ -14,7 +14,7 @@ from npslim.errors import (
 )
 from npslim.graph import GraphKeys, get_default_graph, get_default_session
 from npslim.logs import logger
-from npslim.ops.queue import Rotation, producing
+from npslim.ops.queue_state import Rotation, producing
 from npslim.queues.coordinator import Coordinator
 from npslim.queues.gate import Gate
 
@@ -33,7 +33,7 @@ class QueueRunner:
     ):  # fmt: skip
         if queue is None or not enqueue_ops:
             raise InvalidArgumentError(
-                "A QueueRunner needs a queue and enqueue_ops.", expected="a queue, and at least one op",
+                "A QueueRunner needs a queue and enqueue_state.", expected="a queue, and at least one op",
                 got=f"{queue}, {enqueue_ops}",
             )  # fmt: skip
         self.queue, self.enqueue_ops = queue, list(enqueue_ops)

@@ -13,7 +13,7 @@ import npslim as slim
 from npslim import queues
 from npslim.data import parallel_reader, prefetch_queue, readers, tfrecord
 from npslim.errors import DataLossError, OutOfRangeError
-from npslim.ops import queue as queue_ops
+from npslim.ops import queue_state
 
 FILES, RECORDS = 3, 9
 PLACES = ("file", "reader", "decoder", "exit", "enqueue", "dequeue", "close")
@@ -56,7 +56,7 @@ class Faults:
 @contextlib.contextmanager
 def watched(faults, monkeypatch):
     """The places inside the package that no function of a user's can be put to."""
-    put, take, records = queue_ops.Buffer.put, queue_ops.Buffer.take, readers.records_with_places
+    put, take, records = queue_state.Buffer.put, queue_state.Buffer.take, readers.records_with_places
 
     def watched_records(path, options):
         for record in records(path, options):
@@ -64,9 +64,11 @@ def watched(faults, monkeypatch):
             yield record
 
     with monkeypatch.context() as patch:
-        patch.setattr(queue_ops.Buffer, "put", lambda self, e: (faults.reach("enqueue"), put(self, e))[1])
-        patch.setattr(queue_ops.Buffer, "take", lambda self, *a, **k: (faults.reach("dequeue"), take(self, *a, **k))[1])
-        patch.setattr(queue_ops.Buffer, "close", watched_close(faults, queue_ops.Buffer.close))
+        patch.setattr(queue_state.Buffer, "put", lambda self, e: (faults.reach("enqueue"), put(self, e))[1])
+        patch.setattr(
+            queue_state.Buffer, "take", lambda self, *a, **k: (faults.reach("dequeue"), take(self, *a, **k))[1]
+        )
+        patch.setattr(queue_state.Buffer, "close", watched_close(faults, queue_state.Buffer.close))
         patch.setattr(readers, "records_with_places", watched_records)
         yield
 

@@ -10,7 +10,7 @@ import pytest
 import npslim as slim
 from npslim import queues
 from npslim.errors import OutOfRangeError
-from npslim.ops import queue as queue_ops
+from npslim.ops import queue_state
 from npslim.ops.queue import FIFOQueue, PaddingFIFOQueue, PriorityQueue, QueueBase, RandomShuffleQueue
 from npslim.ops.sparse import SparseTensor, sparse_tensor_to_dense
 
@@ -266,11 +266,11 @@ def test_an_enqueue_waits_while_the_queue_is_full():
 def test_what_a_queue_held_keeps_its_origins(kind):
     def made():
         if kind == "shuffle":
-            return queue_ops.ShuffleBuffer("q", 9, [1, 2], 2)
-        return (queue_ops.PriorityBuffer if kind == "priority" else queue_ops.Buffer)("q", 9, [1, 2])
+            return queue_state.ShuffleBuffer("q", 9, [1, 2], 2)
+        return (queue_state.PriorityBuffer if kind == "priority" else queue_state.Buffer)("q", 9, [1, 2])
 
     first, second = made(), made()
-    first.put([queue_ops.Element.of([np.array(i)], f"file, record {i}") for i in (3, 1, 4, 0, 2)])
+    first.put([queue_state.Element.of([np.array(i)], f"file, record {i}") for i in (3, 1, 4, 0, 2)])
     first.take(1)
     facts, elements = first.state()
     second.restore(json.loads(json.dumps(facts)), [tuple(element) for element in elements])
