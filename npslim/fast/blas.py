@@ -101,8 +101,15 @@ def add_times(x, times, out):
 
 
 def _readable(a):
-    """`a`, or a copy of it if elements lie together neither along rows nor along columns."""
-    return a if 1 in a.shape or a.itemsize in a.strides else np.ascontiguousarray(a)
+    """`a`, or a copy if BLAS cannot read it: its rows, or its columns, must lie together, and one behind the other."""
+    (rows, columns), (down, along), size = a.shape, a.strides, a.itemsize
+    if columns == 1:
+        fits = rows == 1 or down >= size
+    elif rows == 1:
+        fits = along >= size
+    else:
+        fits = (along == size and down >= columns * size) or (down == size and along >= rows * size)
+    return a if fits else np.ascontiguousarray(a)
 
 
 def _layout(a):

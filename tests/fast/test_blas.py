@@ -42,6 +42,27 @@ def test_matrices_that_lie_in_no_order(step, functions):
         np.testing.assert_allclose(out, np.einsum("ik,kj->ij", x, y), rtol=1e-12, atol=1e-14)
 
 
+def laid_out(shape):
+    """Matrices of that shape as views may give them: repeated, turned round, overlapping."""
+    m, n = shape
+    whole = np.random.default_rng(5).normal(size=(2 * m + 2, 2 * n + 2))
+    yield from (np.broadcast_to(part, shape) for part in (whole[0, 0], whole[0, :n], whole[:m, :1]))
+    yield from (whole[:m, :n][::-1], whole[:m, :n][:, ::-1], whole.T[:n, :m].T[::-1, ::-1])
+    line = whole.reshape(-1)[: m + n]
+    yield np.lib.stride_tricks.as_strided(line, shape, (8, 8))
+    yield np.lib.stride_tricks.as_strided(line, shape, (16, 8) if 2 * m < line.size - n else (8, 8))
+
+
+@pytest.mark.parametrize("m, k, n", [(5, 7, 3), (1, 4, 6), (6, 1, 4), (4, 3, 1), (1, 1, 5)])
+def test_matrices_whose_rows_are_repeated_turned_round_or_overlap(m, k, n, functions):
+    """As the gradient of a mean is, or that of a slice with a negative step."""
+    for a in laid_out((m, k)):
+        for b in laid_out((k, n)):
+            out = np.ones((m, n))
+            blas.product(a, b, out, add=1.0)
+            np.testing.assert_allclose(out, 1 + np.einsum("ik,kj->ij", a, b), rtol=1e-12, atol=1e-13)
+
+
 @pytest.mark.parametrize("dtype", "fd")
 @pytest.mark.parametrize("shape", [(0,), (1,), (67, 129)])
 def test_multiples_are_added(shape, dtype, functions):

@@ -372,3 +372,21 @@ def test_the_filters_gradient_of_no_images_is_zero(rough):
     attrs = {"strides": 1, "padding": "SAME", "data_format": None, "dilations": 1, "rough": rough}
     FAST["conv2d"](Arena(), np.ones((2, 8, 8, 64), np.float32), w, **attrs)
     assert (FAST["conv2d_backprop_filter"](Arena(), x, w, g, **attrs) == 0).all()
+
+
+@pytest.mark.parametrize("size", [[1, 1], [3, 3], [1, 3], [5, 5]])
+def test_the_filters_gradient_of_a_mean(size, tiles):
+    """Its cotangent is one number, repeated without memory for it; or one for each image, or for each channel."""
+    x = slim.placeholder("float32", [3, 6, 6, 8])
+    w = slim.get_variable("w", [*size, 8, 4], initializer=slim.random_normal_initializer(seed=1))
+    y = conv2d(x, w, strides=1, padding="SAME")
+    means = [slim.reduce_mean(y, axes) for axes in ([1, 2, 3], [0, 1, 2], [0, 1, 2, 3])]
+    losses = [slim.reduce_sum(mean * mean) for mean in means]
+    gradients, found = [slim.gradients(loss, [x, w]) for loss in losses], []
+    feeds = {x: np.random.default_rng(0).normal(size=(3, 6, 6, 8))}
+    for name in ("plain", "fast"):
+        session = slim.Session(kernels=name)
+        session.run(slim.global_variables_initializer())
+        found.append(session.run(gradients, feeds))
+    for plain, fast in zip(*(sum(one, []) for one in found), strict=True):
+        np.testing.assert_allclose(fast, plain, rtol=1e-4, atol=1e-5)
