@@ -1,6 +1,7 @@
 """How work is cut into tiles: by the shape alone, so that the same sums are added up whoever does them."""
 
 import functools
+import itertools
 import math
 
 PARTS = 8  # at most, into which a long loop is cut
@@ -26,6 +27,17 @@ def stretches(count, least):
     """[slice] of a few stretches of `count` elements, of at least `least` each, all but the last multiples of that."""
     step = max(1, least) * max(1, -(-count // (max(1, least) * PARTS)))
     return [slice(start, min(count, start + step)) for start in range(0, count, step)]
+
+
+def halves(count, most):
+    """[slice] of parts of `count` elements, as large as each other, of `most` at most: one, or an even number of them.
+
+    Two threads, or four, then have as much to do.
+    """
+    number = -(-count // max(1, most))
+    number = min(count, number + number % 2) if number > 1 else number
+    bounds = [i * count // number for i in range(number + 1)] if number else []
+    return [slice(start, stop) for start, stop in itertools.pairwise(bounds)]
 
 
 @functools.lru_cache(maxsize=256)

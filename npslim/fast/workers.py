@@ -5,6 +5,7 @@ itself runs on one thread (docs/decisions/0007). A run says how many threads it 
 again does that alone.
 """
 
+import collections
 import math
 import os
 import queue
@@ -16,7 +17,7 @@ import numpy as np
 # NumPy copies rows shorter than half of its buffer, of 8,192 elements, together, even if dtypes agree. With a shorter
 # buffer, adding to rows of 450 to 1,800 takes half the time, and where dtypes differ no more (NumPy 2.4).
 BUFFER = 1 << 10  # elements
-SHORTEST, LEAST = 150e-6, 1e-3  # seconds that a thread is at work at a time, and that all items must take to be shared
+SHORTEST, LEAST = 150e-6, 400e-6  # seconds that a thread is at work at a time; that work must take to be shared
 MANY = 1 << 12  # kinds of work whose times are remembered
 _local = threading.local()
 
@@ -88,8 +89,9 @@ def _note(key, seconds):
 
 
 def _share(work, items, helpers, some):
-    """Let threads take `some` of the items at a time, but not more than leave something for each of them."""
-    some = min(some, -(-len(items) // (helpers + 1)))
+    """Let threads take `some` of the items at a time, or a few less, so that each has as many pieces of work."""
+    rounds = -(-len(items) // (some * (helpers + 1)))
+    some = -(-len(items) // (rounds * (helpers + 1)))
 
     def several(start):
         for item in items[start : start + some]:
@@ -103,38 +105,35 @@ def _share(work, items, helpers, some):
 
 
 class _Job:
-    """Items that whoever comes takes one by one."""
+    """Items that whoever comes takes one by one, without a lock: a deque gives each to one thread only."""
 
     def __init__(self, work, items):
         self.work = work
-        self.left = iter(items)
-        self.busy = 0
+        self.left = collections.deque(items)
+        self.undone = collections.deque(range(len(items)))  # whoever takes the last one of them, ends the job
         self.error = None
-        self.changed = threading.Condition()
+        self.over = threading.Lock()
+        self.over.acquire()
 
     def help(self):
-        """Take items until there are none left."""
-        while True:
-            with self.changed:
-                try:
-                    item = next(self.left)
-                except StopIteration:
-                    return
-                self.busy += 1
+        """Take items until there are none left; once one has failed, take them only."""
+        while self.left:
             try:
-                self.work(item)
+                item = self.left.popleft()
+            except IndexError:  # another thread was quicker
+                return
+            try:
+                if self.error is None:
+                    self.work(item)
             except BaseException as error:
-                with self.changed:
-                    self.error, self.left = self.error or error, iter(())
+                self.error = self.error or error
             finally:
-                with self.changed:
-                    self.busy -= 1
-                    self.changed.notify_all()
+                if not self.undone.pop():
+                    self.over.release()
 
     def finish(self):
         """Wait for those that are still at work; raise what one of them raised."""
-        with self.changed:
-            self.changed.wait_for(lambda: not self.busy)
+        self.over.acquire()
         if self.error is not None:
             raise self.error
 

@@ -8,7 +8,7 @@ import pytest
 import npslim as slim
 from npslim.data import digits
 from npslim.errors import InvalidArgumentError
-from npslim.fast import workers
+from npslim.fast import tiles, workers
 
 
 def mlp(x):
@@ -132,6 +132,26 @@ def test_where_no_thread_can_be_started_one_does_it_all(monkeypatch):
         assert sorted(done) == list(range(10)) and workers._crew.jobs.empty()
         workers.each(done.append, range(10))  # now there is room
     assert len(done) == 20 and workers._crew.size == 2
+
+
+@pytest.mark.parametrize("count, most", [(0, 3), (1, 3), (3, 3), (4, 3), (9, 4), (98, 32), (98, 1), (5, 0), (7, 2)])
+def test_halves_are_as_large_as_each_other(count, most):
+    parts = tiles.halves(count, most)
+    sizes = [part.stop - part.start for part in parts]
+    assert [i for part in parts for i in range(part.start, part.stop)] == list(range(count))
+    assert max(sizes, default=0) <= max(1, most) and max(sizes, default=0) - min(sizes, default=0) <= 1
+    assert len(parts) < 2 or len(parts) % 2 == 0 or set(sizes) == {1}
+
+
+@pytest.mark.parametrize("count", [2, 3, 7, 8, 9])
+@pytest.mark.parametrize("took", [0.0, 20e-6, 70e-6, 1.0])  # pieces of many items, of some, of two, of one
+def test_pieces_of_several_items_are_all_done(count, took, monkeypatch):
+    monkeypatch.setattr(workers, "LEAST", 0.0)
+    work, done = (lambda item: done.append(item)), []
+    with workers.sharing(2):
+        workers._note((work.__code__, count), took)
+        workers.each(work, range(count))
+    assert sorted(done) == list(range(count))
 
 
 def test_short_work_stays_here():
