@@ -7,13 +7,17 @@ eight times for some places of the vector in memory (768 to 4,096 numbers a row,
 normalization, or before its gradient, is part of the pass, while a block is in cache.
 """
 
+import functools
+import math
+
 import numpy as np
 
-from npslim.fast.arena import cleared, scratch
+from npslim.fast.arena import scratch
 from npslim.fast.loops import block_of_zeros, where_positive
+from npslim.fast.tiles import halves
 from npslim.fast.workers import each
 
-BLOCK = 1 << 17  # elements that one thread takes at once; twice as many where there are 8 times more
+BLOCK = 1 << 18  # elements that one thread takes at once, at the most
 LONG = 1 << 13  # elements of rows laid side by side
 WIDTH = 1 << 9  # elements of rows that BLAS adds up side by side
 SAMPLE = 1 << 9  # rows of the sample at the most, which are every eighth one or fewer
@@ -32,9 +36,11 @@ class Blocks:
         some = max(1, min(LONG // max(c, 1), m // 4))
         self.rows = max(1, some // self.narrow) * self.narrow if some > self.narrow else some
         self.length = length = self.rows * c
-        step = max(1, max(BLOCK, min(2 * BLOCK, m * c // 8)) // max(length, 1)) * max(length, 1)
         whole = m * c - m * c % max(length, 1)
-        self.parts = [slice(i, min(whole, i + step)) for i in range(0, whole, step)]
+        self.parts = [
+            slice(part.start * length, part.stop * length)
+            for part in halves(whole // max(length, 1), max(1, BLOCK // max(length, 1)))
+        ]
         if whole < m * c:
             self.parts.append(slice(whole, m * c))
 
@@ -53,13 +59,33 @@ class Blocks:
     def temporary(self, number, like):
         return scratch(number, like.size, self.dtype).reshape(like.shape)
 
+    def sums(self, number=1):
+        """Zeros for that many sums of each block: what `total` makes, some sums side by side for each channel."""
+        shape = (len(self.parts), number, self.narrow, self.c)
+        sums = scratch(10, math.prod(shape), self.dtype).reshape(shape)
+        sums.fill(0)
+        return sums
+
     def total(self, block, into):
-        """The sum of the block's rows into a vector in double precision."""
+        """The sum of the block's rows."""
         wide = self.c * (self.narrow if block.size % (self.c * self.narrow) == 0 else 1)
         block = block.reshape(-1, wide)
-        ones = scratch(7, len(block), self.dtype)
-        ones.fill(1)
-        np.add.reduce((ones @ block).reshape(-1, self.c), axis=0, dtype=np.float64, out=into)
+        np.matmul(block_of_ones(len(block), self.dtype), block, out=into.reshape(-1)[:wide])
+
+
+@functools.lru_cache
+def block_of_ones(count, dtype):
+    """`count` ones that cannot be written to."""
+    ones = np.ones(count, dtype)
+    ones.flags.writeable = False
+    return ones
+
+
+def added_up(sums):
+    """All blocks' sums in double precision: rows in this thread's working memory, its own until the next call."""
+    number, c = sums.shape[1], sums.shape[3]
+    total = scratch(11, number * c, np.dtype(np.float64)).reshape(number, c)
+    return np.add.reduce(sums, axis=(0, 2), dtype=np.float64, out=total)
 
 
 def along(tile, block):
@@ -69,11 +95,11 @@ def along(tile, block):
 
 def moments(x):
     """(mean, variance) of the columns of `x`, in double precision; the variance's memory is that of `added_up`."""
-    (m, c), blocks = x.shape, Blocks(x)
+    m, blocks = len(x), Blocks(x)
     sample = x[:: max(1, min(m // 8, 8), m // SAMPLE)]
     centre = np.full(len(sample), 1 / len(sample), x.dtype) @ sample
     (centres,), flat = blocks.tiled(centre), x.reshape(-1)
-    totals = cleared(10, (len(blocks.parts), 2, c))
+    totals = blocks.sums(2)
 
     def one(number):
         block = blocks.block(flat, blocks.parts[number])
@@ -90,20 +116,14 @@ def moments(x):
     return mean, np.maximum(second, 0, out=second)
 
 
-def added_up(totals):
-    """The sum of all blocks' totals: rows in this thread's working memory, which are its own until the next call."""
-    sums = scratch(11, totals[0].size, totals.dtype).reshape(totals.shape[1:])
-    return np.add.reduce(totals, axis=0, out=sums)
-
-
 def column_sums(x):
     """The sums of the columns of `x`, block by block, the blocks' in double precision."""
     if len(x) <= WIDTH:
         return np.ones(len(x), x.dtype) @ x
     blocks, flat = Blocks(x), x.reshape(-1)
-    totals = cleared(10, (len(blocks.parts), x.shape[1]))
-    each(lambda number: blocks.total(flat[blocks.parts[number]], totals[number]), range(len(totals)))
-    return added_up(totals).astype(x.dtype)
+    totals = blocks.sums()
+    each(lambda number: blocks.total(flat[blocks.parts[number]], totals[number, 0]), range(len(totals)))
+    return added_up(totals)[0].astype(x.dtype)
 
 
 def normalize(x, mean, rate, offset, y, relu=False):
@@ -146,9 +166,9 @@ def gradients(g, x, scale, mean, inverse, out, y=None):
 
     y: what a relu made of the result; the cotangent `g` counts where it is positive.
     """
-    (m, c), dtype, blocks = x.shape, x.dtype, Blocks(x)
+    m, dtype, blocks = len(x), x.dtype, Blocks(x)
     (means,), source, target = blocks.tiled(mean), x.reshape(-1), out.reshape(-1)
-    totals = cleared(10, (len(blocks.parts), 2, c))
+    totals = blocks.sums(2)
     taken = y is None and g.flags.c_contiguous  # as it is
     cut = g.reshape(-1) if taken else target
 

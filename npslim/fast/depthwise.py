@@ -58,9 +58,10 @@ def correlate_filter(x, g, w, slide):
 
 
 def tiles(y, times=1):
-    """(images, rows) of each tile of the result, or of tiles `times` as large."""
+    """(images, rows) of each tile of the result, or of tiles `times` as large if there are two of them."""
     n, rows, columns, c = y.shape
-    return cut(n, rows, columns, max(1, times * TILE // c), max(1, times * LEAST // c))
+    least = max(LEAST // c, min(times * LEAST // c, n * rows * columns // 2), 1)
+    return cut(n, rows, columns, max(1, times * TILE // c), least)
 
 
 def _add_up(windows, cotangent, size, into):

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from npslim.fast.arena import scratch
-from npslim.fast.tiles import stretches
+from npslim.fast.tiles import halves
 from npslim.fast.workers import each
 
-BLOCK = 1 << 16  # elements: 256 KB of float32
+BLOCK = 1 << 18  # elements: 1 MB of float32
 SMALL = 1 << 12  # elements: below, the plain kernel is as quick
 BOOL, BITS = np.dtype(bool), {n: np.dtype(f"i{n}") for n in (2, 4, 8)}  # of a mask; as long as a floating number
 RUNNING, ZEROS = "running", "zeros"  # operands: what the part before gave, a block of zeros
@@ -188,30 +188,25 @@ def _at_once(parts, inputs, out):
 
 
 def _zeros_for(out):
-    return block_of_zeros(2 * BLOCK, out.dtype)[: out.size].reshape(out.shape)
+    return block_of_zeros(BLOCK, out.dtype)[: out.size].reshape(out.shape)
 
 
 def by_blocks(parts, inputs, kinds, out):
     """Run the parts over `out`, block by block."""
-    if out.size <= (2 * BLOCK if all(isinstance(function, np.ufunc) for function, _ in parts) else BLOCK):
+    if out.size <= BLOCK:
         return _at_once(parts, inputs, out)
     width = (out.shape[-1],) if "row" in kinds else ()
     out = out.reshape(-1, *width)
     rows = max(1, BLOCK // width[0]) if width else BLOCK
     inputs = [x.reshape(out.shape) if kind == "whole" else x for x, kind in zip(inputs, kinds, strict=True)]
-    zeros = block_of_zeros(rows * out[0].size, out.dtype).reshape(rows, *width)
-    simple = len(parts) == 1 and ZEROS not in parts[0][1] and not width and isinstance(parts[0][0], np.ufunc)
+    needed = any(ZEROS in operands for _, operands in parts)
+    zeros = block_of_zeros(rows * out[0].size, out.dtype).reshape(rows, *width) if needed else None
 
-    def some(stretch):
-        step = stretch.stop - stretch.start if simple else rows
-        for start in range(stretch.start, stretch.stop, step):
-            part = slice(start, min(stretch.stop, start + step))
-            target = out[part]
-            blocks = [x[part] if kind == "whole" else x for x, kind in zip(inputs, kinds, strict=True)]
-            for function, operands in parts:
-                found = (
-                    target if i is RUNNING else zeros[: len(target)] if i is ZEROS else blocks[i] for i in operands
-                )
-                function(*found, out=target)
+    def one(part):
+        target = out[part]
+        blocks = [x[part] if kind == "whole" else x for x, kind in zip(inputs, kinds, strict=True)]
+        for function, operands in parts:
+            found = (target if i is RUNNING else zeros[: len(target)] if i is ZEROS else blocks[i] for i in operands)
+            function(*found, out=target)
 
-    each(some, stretches(len(out), 2 * rows))
+    each(one, halves(len(out), rows))

@@ -12,10 +12,10 @@ import numpy as np
 
 from npslim.fast.arena import scratch
 from npslim.fast.conv import Slide
-from npslim.fast.tiles import cut, runs, stretches
+from npslim.fast.tiles import cut, halves, runs
 from npslim.fast.workers import each
 
-BLOCK = 1 << 16  # elements of the result in a part
+BLOCK = 1 << 17  # elements of the result in a part
 
 
 def reach(size, out, first, stride, tap):
@@ -43,8 +43,7 @@ def taps(sizes, out, slide, rows):
 
 def row_parts(y):
     """Slices of the rows of `y` `[n, h, w, c]`, each of about BLOCK elements of an image."""
-    step = max(1, BLOCK // max(1, y.shape[2] * y.shape[3]))
-    return [slice(start, min(y.shape[1], start + step)) for start in range(0, y.shape[1], step)]
+    return halves(y.shape[1], BLOCK // max(1, y.shape[2] * y.shape[3]))
 
 
 def each_image(work, y):
@@ -54,19 +53,13 @@ def each_image(work, y):
         for image in range(images.start, images.stop):
             work(image)
 
-    each(some, stretches(len(y), max(1, BLOCK // max(1, y[:1].size))))
+    each(some, halves(len(y), BLOCK // max(1, y[:1].size)))
 
 
 def each_block(work, y):
-    """`work((images, rows))` for each block of `y` `[n, h, w, c]`; some blocks make an item for a thread."""
+    """`work((images, rows))` for each block of `y` `[n, h, w, c]`."""
     n, rows, columns, c = y.shape
-    blocks = cut(n, rows, columns, max(1, BLOCK // max(1, c)))
-
-    def some(stretch):
-        for block in blocks[stretch]:
-            work(block)
-
-    each(some, stretches(len(blocks), 4))
+    each(work, cut(n, rows, columns, max(1, BLOCK // max(1, c))))
 
 
 def maximum(x, y, slide):

@@ -13,10 +13,10 @@ import numpy as np
 from npslim.fast.arena import address, scratch
 from npslim.fast.blas import add_times, product
 from npslim.fast.rare_updates import RARE
-from npslim.fast.tiles import flat, stretches
+from npslim.fast.tiles import flat, halves
 from npslim.fast.workers import each, threads
 
-BLOCK = 1 << 15  # elements: 128 KB of float32
+BLOCK = 1 << 17  # elements: 512 KB of float32
 SMALL = 3 << 10  # elements: below, the plain kernel is quicker, and its temporary arrays take little
 NOTHING = {}  # spares of which there are none
 PRODUCT = 1 << 19  # elements of a gradient's part: for each, BLAS lays out the cotangents anew
@@ -271,16 +271,14 @@ def _alike(value, grad):
 def _by_blocks(block_update, outs, values, numbers, grad, attrs):
     outs, values, grad = [x.reshape(-1) for x in outs], [x.reshape(-1) for x in values], grad.reshape(-1)
     desks = Desks(grad.dtype)
-    if grad.size <= BLOCK:
+    if grad.size <= BLOCK // 2:
         return block_update(outs, values, *numbers, grad, desks.free[0], **attrs)
 
-    def some(stretch):
+    def one(part):
         with desks.one() as desk:
-            for start in range(stretch.start, stretch.stop, BLOCK):
-                part = slice(start, min(stretch.stop, start + BLOCK))
-                block_update([x[part] for x in outs], [x[part] for x in values], *numbers, grad[part], desk, **attrs)
+            block_update([x[part] for x in outs], [x[part] for x in values], *numbers, grad[part], desk, **attrs)
 
-    each(some, stretches(grad.size, 2 * BLOCK))
+    each(one, halves(grad.size, min(BLOCK, grad.size - 1)))
 
 
 def gradient_descent(outs, values, alpha, delta, desk):
