@@ -10,12 +10,12 @@ import functools
 import numpy as np
 
 from npslim.backend import blas_functions
-from npslim.fast.arena import address
+from npslim.fast.arena import address, scratch
 from npslim.fast.tiles import stretches
 from npslim.fast.workers import each
 
-LARGE = 1 << 26  # multiplications; below, a part would cost more than a second thread gains
-BAND = 128  # rows or columns at the least
+LARGE = 1 << 25  # multiplications; below, a part would cost more than a second thread gains
+BAND, WIDE = 128, 768  # rows, columns or terms of each of two parts at the least; rows or columns of four in all
 ROW_MAJOR, AS_IS, TRANSPOSED = 101, 111, 112
 
 
@@ -35,14 +35,29 @@ def _gemm(char):
 
 
 def large_product(a, b, out):
-    """`a @ b` into `out`, its rows or its columns shared out if there are many."""
+    """`a @ b` into `out`, its rows or its columns shared out if there are many, or its terms if these are more."""
     (m, n), k = out.shape, a.shape[1]
-    if m * n * k < LARGE:
+    longer = max(m, n)
+    if m * n * k < LARGE or max(longer, k) < 2 * BAND:
         np.matmul(a, b, out=out)
+    elif k > 2 * longer:
+        _add_halves(a, b, out)
     elif m >= n:
-        each(lambda rows: np.matmul(a[rows], b, out=out[rows]), stretches(m, max(BAND, -(-m // 4))))
+        each(lambda rows: np.matmul(a[rows], b, out=out[rows]), _shares(m))
     else:
-        each(lambda some: np.matmul(a, b[:, some], out=out[:, some]), stretches(n, max(BAND, -(-n // 4))))
+        each(lambda columns: np.matmul(a, b[:, columns], out=out[:, columns]), _shares(n))
+
+
+def _shares(count):
+    return stretches(count, -(-count // (4 if count >= WIDE else 2)))
+
+
+def _add_halves(a, b, out):
+    """The sum of two products of half of the terms, of which none is packed twice."""
+    half, other = a.shape[1] // 2, scratch(11, out.size, out.dtype).reshape(out.shape)
+    halves = (a[:, :half], b[:half], out), (a[:, half:], b[half:], other)
+    each(lambda one: np.matmul(one[0], one[1], out=one[2]), halves)
+    np.add(out, other, out=out)
 
 
 def product(a, b, out, add=0.0, times=1.0):

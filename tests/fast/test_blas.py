@@ -72,3 +72,19 @@ def test_multiples_are_added(shape, dtype, functions):
     terms = np.abs(y) + 0.3 * np.abs(x)
     blas.add_times(x, -0.3, y)
     assert y.dtype == dtype and (np.abs(y - expected) <= 2 * np.finfo(dtype).eps * terms).all()
+
+
+@pytest.mark.parametrize("dtype", "fd")
+@pytest.mark.parametrize("m, k, n", [(9, 5, 4), (4, 5, 9), (3, 17, 4), (12, 4, 5), (1, 1, 1), (3, 0, 2), (0, 9, 2)])
+def test_large_products_are_shared_out_by_rows_columns_or_terms(m, k, n, dtype, monkeypatch):
+    for name in ("LARGE", "BAND"):
+        monkeypatch.setattr(blas, name, 1)
+    monkeypatch.setattr(blas, "WIDE", 10)
+    rng = np.random.default_rng(4)
+    a, b = rng.normal(size=(k, m)).astype(dtype).T, rng.normal(size=(k, n)).astype(dtype)
+    out, shared = np.full((m, n), np.nan, dtype), []
+    monkeypatch.setattr(blas, "each", lambda work, items: [work(item) for item in shared.extend(items) or items])
+    blas.large_product(a, b, out)
+    terms = np.einsum("ik,kj->ij", np.abs(a), np.abs(b), dtype="d")
+    assert (np.abs(out - np.einsum("ik,kj->ij", a, b, dtype="d")) <= 4 * np.finfo(dtype).eps * terms).all()
+    assert len(shared) == (0 if max(m, k, n) < 2 or not m * n * k else 4 if m >= 10 else 2)
