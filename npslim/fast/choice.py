@@ -14,20 +14,22 @@ DEFAULTS = {
     # Winograd's F(2x2, 3x3) wins from so many channels on: the smaller of in and out, and their product
     "winograd": {"forward": [64, 8192], "filter": [64, 4096]},
     # windows are read where they lie in outputs of at least so many columns; they are copied in others
-    "windows": 32,
+    "windows": 40,
     # bytes of a tile: of its input and output together, or of its copied windows
     "tile": 1 << 21,
 }
 
 FEW = 8  # channels; below, a row of a window is too short to be copied quickly
+PLACES = 256  # of all images; below, the factors of Winograd's filters take longer than they save
 
 
-def algorithm(kernel, strides, c, o, width, by_filter=False):
-    """What is quickest for a convolution of `c` channels to `o`, in an output of `width` columns."""
+def algorithm(kernel, strides, c, o, places, width, by_filter=False):
+    """What is quickest for a convolution of `c` channels to `o`, of so many places, in outputs of `width` columns."""
     if kernel == (1, 1) and strides == (1, 1):
         return "product"
     least, product = figures()["winograd"]["filter" if by_filter else "forward"]
-    if kernel == (3, 3) and strides == (1, 1) and min(c, o) >= least and c * o >= product:
+    enough = min(c, o) >= least and c * o >= product and places >= PLACES
+    if kernel == (3, 3) and strides == (1, 1) and enough:
         return "winograd"
     narrow = width < figures()["windows"] or kernel[1] > 3
     return "columns" if narrow and c >= FEW or strides != (1, 1) else "windows"

@@ -5,7 +5,7 @@ before: conv.py, columns.py, winograd.py, depthwise.py   next: kernels.py
 
 import numpy as np
 
-from npslim.fast import columns, depthwise, winograd, winograd4
+from npslim.fast import columns, depthwise, winograd2, winograd4
 from npslim.fast import conv as windows
 from npslim.fast.arena import take
 from npslim.fast.blas import large_product, product
@@ -28,8 +28,9 @@ class Convolution:
         self.slide = Slide(given.kernel, given.strides, tuple(before for before, _ in pads))
         self.output = given.join(n, out, w[3])
         self.places, self.channels = n * out[0] * out[1], c
-        self.algorithm = algorithm(given.kernel, given.strides, c, w[3], out[1] // given.dilations[1], by_filter)
-        self.winograd = winograd4 if attrs.get("rough") else winograd
+        width = out[1] // given.dilations[1]
+        self.algorithm = algorithm(given.kernel, given.strides, c, w[3], self.places, width, by_filter)
+        self.winograd = (winograd4 if attrs.get("rough") else winograd2).WINOGRAD
         inside = not any(map(any, pads))
         if inside and given.kernel == tuple(sizes) and not given.channels_first:
             self.algorithm = "dense"
@@ -41,7 +42,7 @@ class Convolution:
         """What it is computed by: " by windows"."""
         if self.rare:
             return ", left to the plain one"
-        rough = self.algorithm == "winograd" and self.winograd is winograd4
+        rough = self.algorithm == "winograd" and self.winograd is winograd4.WINOGRAD
         return f" by {self.algorithm}" + " of 4x4" * rough + ", dilated" * (self.dilations != (1, 1))
 
     def parts(self, x, y):
@@ -109,6 +110,8 @@ def conv2d_backprop_input(arena, like, w, g, **attrs):
             if conv.algorithm == "winograd":
                 first = 2 - slide.first[0], 2 - slide.first[1]
                 conv.winograd.correlate(cotangent, w, target, first, turned=True)
+            elif conv.algorithm == "columns" and columns.adds_well(cotangent, slide.strides):
+                columns.correlate_input(cotangent, w, target, slide)
             else:
                 correlate_input(cotangent, w.transpose(0, 1, 3, 2), target, slide, conv.direct.correlate)
     return x
@@ -146,13 +149,6 @@ def _add_up_filters(arena, conv, parts, w):
             np.add(w, term, out=w)
     if term is not w:
         arena.give(term)
-
-
-def is_dense(x, w, attrs):
-    """True if one window covers the whole image: then the convolution is a product of matrices."""
-    if x is None or w is None or None in (*x[1:], *w):
-        return False
-    return Convolution((x[0] or 1, *x[1:]), w, attrs).algorithm == "dense"
 
 
 class Depthwise(Convolution):

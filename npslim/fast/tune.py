@@ -5,8 +5,9 @@ import time
 import numpy as np
 
 from npslim.backend import one_blas_thread
-from npslim.fast import columns, conv, winograd
+from npslim.fast import columns, conv
 from npslim.fast.conv import Slide
+from npslim.fast.winograd2 import WINOGRAD
 
 SAME = Slide((3, 3), (1, 1), (1, 1))
 SHAPES = [(64, 32), (64, 56), (128, 28), (256, 14), (512, 14)]  # (channels, rows and columns)
@@ -97,10 +98,10 @@ def _fastest(work, arrays, times):
 WORK = {
     "forward": (
         lambda x, w, y, g: conv.correlate(x, w, y, SAME),
-        lambda x, w, y, g: winograd.correlate(x, w, y, (1, 1)),
+        lambda x, w, y, g: WINOGRAD.correlate(x, w, y, (1, 1)),
     ),
     "filter": (
         lambda x, w, y, g: conv.correlate_filter(x, y, g, SAME),
-        lambda x, w, y, g: winograd.correlate_filter(x, y, g, (1, 1)),
+        lambda x, w, y, g: WINOGRAD.correlate_filter(x, y, g, (1, 1)),
     ),
 }

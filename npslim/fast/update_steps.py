@@ -9,7 +9,7 @@ import math
 import numpy as np
 
 from npslim.fast.buffers import is_small
-from npslim.fast.convolutions import is_dense
+from npslim.fast.convolutions import convolution
 from npslim.fast.update import SMALL, UPDATES, blocked, by_product, joined, new, reserving
 from npslim.plan import Step
 from npslim.spec import is_full
@@ -44,7 +44,8 @@ def _factors(grad):
     if node.op.name == "matmul":
         right = node.attrs["transpose_a"] and not node.attrs["transpose_b"] and x is not None and len(x) == 2
     else:
-        right = is_dense(x, product, node.attrs)
+        conv = convolution(grad)
+        right = conv is not None and conv.algorithm == "dense"
     if not right or product is None or None in (*product, *x[1:], *g[1:]):
         return None
     images = x[0] or USUAL_BATCH

@@ -17,26 +17,30 @@ def cache(tmp_path, monkeypatch):
     choice.figures.cache_clear()
 
 
+def algorithm(*args, width, by_filter=False):
+    return choice.algorithm(*args, 4 * width * width, width, by_filter)
+
+
 def test_without_a_stored_table_the_defaults_count(cache):
     assert choice.figures() is choice.DEFAULTS
-    found = [choice.algorithm((3, 3), (1, 1), c, o, width=56) for c, o in ((64, 64), (64, 128), (32, 512))]
+    found = [algorithm((3, 3), (1, 1), c, o, width=56) for c, o in ((64, 64), (64, 128), (32, 512))]
     assert found == ["windows", "winograd", "windows"]
-    assert choice.algorithm((3, 3), (1, 1), 64, 64, width=56, by_filter=True) == "winograd"
-    assert choice.algorithm((1, 1), (1, 1), 3, 3, width=56) == "product"
+    assert algorithm((3, 3), (1, 1), 64, 64, width=56, by_filter=True) == "winograd"
+    assert algorithm((1, 1), (1, 1), 3, 3, width=56) == "product"
     rare = [((1, 1), (2, 2)), ((3, 3), (2, 2)), ((5, 5), (1, 1))]
-    assert [choice.algorithm(*one, 512, 512, width=56) for one in rare] == ["columns"] * 3
-    assert [choice.algorithm((5, 5), (1, 1), c, 32, width=14) for c in (1, 32)] == ["windows", "columns"]
-    assert [choice.algorithm((3, 3), (1, 1), 32, 32, width) for width in (14, 56)] == ["columns", "windows"]
+    assert [algorithm(*one, 512, 512, width=56) for one in rare] == ["columns"] * 3
+    assert [algorithm((5, 5), (1, 1), c, 32, width=14) for c in (1, 32)] == ["windows", "columns"]
+    assert [algorithm((3, 3), (1, 1), 32, 32, width=width) for width in (14, 56)] == ["columns", "windows"]
 
 
 def test_a_stored_table_counts_on_its_machine(cache, monkeypatch):
     choice.store(
         {"tile": 1 << 19, "windows": 100, "winograd": {"forward": [256, 65536], "filter": [tune.NEVER, tune.NEVER]}}
     )
-    assert choice.algorithm((3, 3), (1, 1), 128, 128, width=99) == "columns"
-    assert choice.algorithm((3, 3), (1, 1), 128, 128, width=100) == "windows"
-    assert choice.algorithm((3, 3), (1, 1), 256, 256, width=99) == "winograd"
-    assert choice.algorithm((3, 3), (1, 1), 512, 512, width=100, by_filter=True) == "windows"
+    assert algorithm((3, 3), (1, 1), 128, 128, width=99) == "columns"
+    assert algorithm((3, 3), (1, 1), 128, 128, width=100) == "windows"
+    assert algorithm((3, 3), (1, 1), 256, 256, width=99) == "winograd"
+    assert algorithm((3, 3), (1, 1), 512, 512, width=100, by_filter=True) == "windows"
     assert choice.figures()["tile"] == 1 << 19
     monkeypatch.setattr(choice, "machine", lambda: "another one")
     choice.figures.cache_clear()

@@ -31,7 +31,7 @@ from npslim.fast import (
     rewrite,
     update,
     update_steps,
-    winograd,
+    winograd2,
     workers,
 )
 
@@ -42,9 +42,10 @@ SMALL = [  # what a plan asks before it does something for large arrays
     (batch_norm, "BLOCK", 8), (batch_norm, "LONG", 6), (batch_norm, "WIDTH", 3),
     (branches, "PLACES", 1), (branches, "CHANNELS", 1),
     (blas, "LARGE", 64), (blas, "BAND", 2), (workers, "SHORTEST", 0.0), (workers, "LEAST", 0.0),
-    (conv, "PLACES", 2), (conv, "TILE", 256), (columns, "PLACES", 2), (winograd, "PIECES", 3),
-    (winograd, "ELEMENTS", 3), (depthwise, "TILE", 12), (depthwise, "LEAST", 6), (depthwise, "GROUP", 6),
-    (depthwise, "SHORT", 4), (depthwise, "LONG", 6),
+    (conv, "PLACES", 2), (conv, "TILE", 256), (columns, "PLACES", 2), (columns, "WHOLE", 256),
+    (columns, "DEEP", 2), (choice, "PLACES", 1), (winograd2, "PIECES", 3), (winograd2, "ELEMENTS", 3),
+    (depthwise, "TILE", 12), (depthwise, "LEAST", 6), (depthwise, "GROUP", 6), (depthwise, "SHORT", 4),
+    (depthwise, "LONG", 6),
 ]  # fmt: skip
 FIGURES = {"winograd": {"forward": [1, 1], "filter": [1, 1]}, "windows": 4, "tile": 256}
 TIMES = (1, 1, 4, 20)  # as many elements, so that some are large and some small

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 import npslim as slim
-from npslim.fast import batch_norm, columns, conv, depthwise, pool, winograd, winograd4
+from npslim.fast import batch_norm, columns, conv, depthwise, pool, winograd, winograd2, winograd4
 from npslim.fast.arena import Arena
 from npslim.fast.kernels import FAST
 from npslim.ops.conv import (
@@ -43,8 +43,12 @@ def tiles(request, monkeypatch):
         monkeypatch.setattr(conv, "TILE", 256)
         monkeypatch.setattr(columns, "PLACES", 2)
         monkeypatch.setattr(columns, "figures", lambda: {"tile": 256})
-        monkeypatch.setattr(winograd, "PIECES", 3)
-        monkeypatch.setattr(winograd, "ELEMENTS", 3)
+        monkeypatch.setattr(columns, "WHOLE", 0)
+        monkeypatch.setattr(columns, "FEW", 9)
+        monkeypatch.setattr(winograd, "PART", 2)
+        monkeypatch.setattr(winograd, "STRETCH", 3)
+        monkeypatch.setattr(winograd2, "PIECES", 3)
+        monkeypatch.setattr(winograd2, "ELEMENTS", 3)
         monkeypatch.setattr(winograd4, "PIECES", 2)
         monkeypatch.setattr(pool, "BLOCK", 8)
         monkeypatch.setattr(depthwise, "TILE", 12)
@@ -119,9 +123,10 @@ def convolutions(draw):
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(convolutions(), st.sampled_from(["windows", "columns"]))
-def test_drawn_convolutions(tiles, monkeypatch, drawn, algorithm):
+@given(convolutions(), st.sampled_from(["windows", "columns"]), st.sampled_from([1, 9]))
+def test_drawn_convolutions(tiles, monkeypatch, drawn, algorithm, deep):
     monkeypatch.setattr("npslim.fast.convolutions.algorithm", lambda *_: algorithm)
+    monkeypatch.setattr(columns, "DEEP", deep)
     x, w, g, attrs = drawn
     check_sums(conv2d, (x, w), attrs)
     check_sums(conv2d_backprop_input, (x, w, g), attrs)
