@@ -4,7 +4,7 @@ The graph's order of definition is a running order, so a plan is a filter of the
 slots of a list that the run owns. A value is dropped after the last step that reads it; where later steps read only its
 shape, it fades to a stand-in that takes no memory.
 
-before: ops/elementwise.py   next: session.py
+before: ops/elementwise.py   next: cells.py
 """
 
 import functools

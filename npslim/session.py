@@ -1,14 +1,8 @@
-"""RUN. A session holds the state: variables, random counters, queues. A run owns its values, a list that dies with it.
+"""SESSION. What users run a graph with: it checks fetches and feeds, keeps plans and the state, and shows each step.
 
-So several threads may run one session at once. The session knows no op by name; what an op needs it declares.
-
-before: plan.py   next: autograd/reverse.py
+before: run.py   next: autograd/reverse.py
 """
 
-import math
-import os
-import threading
-import zlib
 from collections.abc import Iterator, ValuesView
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from npslim.backend import device_module, one_blas_thread, running_on, to_device, to_host
+from npslim.cells import Cell, Store
 from npslim.dtypes import as_dtype
 from npslim.errors import (
     ArgumentTypeError,
@@ -24,251 +19,17 @@ from npslim.errors import (
     GraphError,
     InvalidArgumentError,
     NotFoundError,
-    OpError,
-    ResourceExhaustedError,
     ShapeError,
-    range_of,
 )
 from npslim.fast.rewrite import rewrite, rewrite_roughly
 from npslim.fast.workers import available, sharing
 from npslim.graph import IndexedSlices, Node, Tensor, get_default_graph, sessions
 from npslim.op import as_array, is_state, read_of
 from npslim.plan import REWRITES, check_kernels, make_plan, stand_in
-from npslim.profiler import watched, watching
-from npslim.spec import compatible, is_full, show_shape
+from npslim.run import Run, execute, given, perform, seen
+from npslim.spec import compatible, show_shape
 
 REWRITES["fast"], REWRITES["rough"] = rewrite, rewrite_roughly
-_NOTED = "npslim: noted"  # on an error: it already says which node it came from
-
-
-class Cell:
-    """The state of one stateful node: a variable's array, a queue ... `value` is None before it is initialized."""
-
-    __slots__ = ("name", "value", "lock", "release")
-
-    def __init__(self, name):
-        self.name = name
-        self.value = None
-        self.lock = threading.RLock()
-        self.release = None  # what to call when the session is closed
-
-    def initialized(self):
-        """The value. Raises FailedPreconditionError before there is one.
-
-        Taken under the lock: an update writes into an array only while it has the lock and nobody holds the array.
-        """
-        with self.lock:
-            value = self.value
-        if value is None:
-            raise FailedPreconditionError(
-                f"Attempting to use uninitialized value {self.name}.",
-                hint="run global_variables_initializer(), or restore a checkpoint, first",
-            )
-        return value
-
-
-class Store:
-    """The cells of a session by name, and how often each random node has drawn."""
-
-    def __init__(self):
-        self.cells = {}
-        self.draws = {}
-        self.entropy = int.from_bytes(os.urandom(8), "little")
-        self.gates = []  # where the threads that fill queues can be brought to rest
-        self.saved = {}  # what a checkpoint holds of queues, readers and iterators that are not made yet
-        self.input_print = None  # tells input pipelines apart, see resume.py
-        self.lock = threading.Lock()
-
-    def cell(self, name):
-        """The cell `name`, made when first asked for."""
-        cell = self.cells.get(name)
-        if cell is None:
-            with self.lock:
-                cell = self.cells.setdefault(name, Cell(name))
-        return cell
-
-    def take_up(self, name, made):
-        """Bring `made`, the new value of the cell `name`, to where a checkpoint left it, if one did."""
-        saved = self.saved.pop(name, None)
-        if saved is not None:
-            made.restore(*saved)
-        return made
-
-    def generator(self, node, ticket=None):
-        """The generator for this draw of `node`: Philox, keyed by graph seed and op seed, counted by draws.
-
-        The bits depend on nothing else: not on other nodes, threads, or the order of runs. A run that works on an
-        element of a queue has a `ticket`, its number, and counts by that.
-        """
-        if ticket is None:
-            with self.lock:
-                ticket = self.draws[node.name] = self.draws.get(node.name, 0) + 1
-            return np.random.Generator(np.random.Philox(key=self.key(node), counter=[0, ticket, 0, 0]))
-        return np.random.Generator(np.random.Philox(key=self.key(node), counter=[0, ticket, 1, 0]))
-
-    def key(self, node):
-        """The two words that key the node's stream of random numbers."""
-        graph_seed, op_seed = node.graph.seed, node.attrs.get("seed")
-        if op_seed is None:
-            op_seed = zlib.crc32(node.name.encode())
-            graph_seed = self.entropy if graph_seed is None else graph_seed
-        return [(graph_seed or 0) % 2**64, op_seed % 2**64]
-
-
-class Run:
-    """What a stateful kernel may use: the store, and a way to run a sub-graph.
-
-    ticket: (the tickets of a queue, the number of the element that this run took first), or None. origins: the files
-    and records (or queues and numbers) that it works on. waited: the seconds that it spent waiting for input.
-    queue: the one that it took elements from, if any.
-    """
-
-    __slots__ = ("session", "store", "ticket", "origins", "waited", "queue", "_held", "_assigned")
-
-    def __init__(self, session):
-        self.session = session
-        self.store = session.store
-        self.ticket = None
-        self.origins = []
-        self.waited, self.queue = 0.0, None
-        self._held = []
-        self._assigned = []
-
-    def assigned(self, before):
-        """Note what a step has put into cells; `before`: [(cell, its value then)]."""
-        self._assigned += [(cell, old, cell.value) for cell, old in before if cell.value is not old]
-
-    def undo(self):
-        """Give cells back what they held before the run, unless another run has given them a value since."""
-        while self._assigned:
-            cell, old, new = self._assigned.pop()
-            with cell.lock:
-                if cell.value is new:
-                    cell.value = old
-
-    def hold(self, tickets, number, *origins):
-        """Note that this run works on the element `number` of a queue, and where that is from."""
-        self.ticket = self.ticket or (tickets, number)
-        self._held.append((tickets, number))
-        self.origins += origins
-
-    def settle(self):
-        """The run is over: whoever waits for its elements need not any more."""
-        for tickets, number in self._held:
-            tickets.settle(number)
-
-    def cell(self, name):
-        return self.store.cell(name)
-
-    def execute(self, fetches, feeds):
-        """The values of `fetches` (tensors and nodes of one graph) given `feeds`, {tensor: value}."""
-        plan = self.session.plan(tuple(fetches), tuple(feeds))
-        values = execute(plan, feeds, self)
-        return [values[plan.slots[f]] if isinstance(f, Tensor) else None for f in fetches]
-
-
-def execute(plan, feeds, run):
-    """Run the steps of `plan`; returns the list of values by slot."""
-    values = _given(plan, feeds)
-    _perform(plan.steps, values, plan.slots, run)
-    return values
-
-
-def _given(plan, feeds):
-    values = [None] * plan.size
-    for tensor, value in feeds.items():
-        values[plan.slots[tensor]] = value
-    return values
-
-
-def _perform(steps, values, slots, run):
-    """Run `steps` on the list of values."""
-    step, before = None, ()
-    try:
-        for step in steps:
-            inputs = [values[slot] for slot in step.inputs]
-            before = _held(values, step.cells) if step.cells else ()
-            kernel = watched(step, step.kernel) if watching else step.kernel
-            result = kernel(*inputs, **_context(step, run)) if step.context else kernel(*inputs)
-            if before:
-                run.assigned(before)
-                before = None  # or an array would count as held
-            outputs = step.outputs
-            if len(outputs) == 1:
-                values[outputs[0]] = result[0] if type(result) is tuple else result
-            elif outputs:
-                for slot, value in zip(outputs, result, strict=True):
-                    values[slot] = value
-            if step.fade:
-                for slot in step.fade:
-                    values[slot] = stand_in(values[slot])
-            if step.drop:
-                inputs = result = value = None
-                for slot in step.drop:
-                    values[slot] = None
-    except MemoryError as error:
-        run.assigned(before or ())  # a part of the step's work, too
-        run.undo()
-        if isinstance(error, ResourceExhaustedError):
-            raise
-        raise _exhausted(error, step.node, [values[slot] for slot in step.inputs]) from error
-    except Exception as error:
-        node = getattr(error, "op", None) or step.node
-        _explain(error, node, {t: values[slots[t]] for t in node.inputs if t in slots}, run)
-        raise
-
-
-def _held(values, slots):
-    """[(cell, its value)] of the cells in these slots."""
-    return [(values[slot], values[slot].value) for slot in slots if type(values[slot]) is Cell]
-
-
-def _context(step, run):
-    return {name: _GIVEN[name](step, run) for name in step.context}
-
-
-_GIVEN = {
-    "run": lambda step, run: run,
-    "node": lambda step, run: step.node,
-    "rng": lambda step, run: run.store.generator(step.node, run.ticket[1] if run.ticket else None),
-}
-
-
-def _exhausted(error, node, inputs):
-    """The error that says what there was no memory for: the array that NumPy names, or else the node's output."""
-    spec = node.outputs[0].spec if node.outputs else None
-    shape, dtype = getattr(error, "shape", None), getattr(error, "dtype", None)
-    if shape is None and spec is not None and is_full(spec.shape):
-        shape, dtype = spec.shape, spec.dtype
-    wanted = "more memory than there is"
-    if shape is not None and dtype is not None:
-        nbytes = math.prod(shape) * dtype.itemsize
-        wanted = f"{as_dtype(dtype).name} {show_shape(shape)}, {nbytes:,} bytes"
-    given = ", ".join(_seen(t, x) for t, x in zip(node.inputs, inputs, strict=False))
-    return ResourceExhaustedError(
-        f"{node.op.name}: out of memory in node {node.name} ({node.type}), inputs {given or '-'}.",
-        op=node, expected="room for what the node needs", got=wanted, made_at=node.made_at,
-        hint="no variable has changed; a smaller batch needs less",
-    )  # fmt: skip
-
-
-def _explain(error, node, inputs, run):
-    """Note on `error` which node it came from, the user's line, what went in, and the records that it is about."""
-    if error.__dict__.get(_NOTED):
-        return
-    error.__dict__[_NOTED] = True
-    if isinstance(error, OpError):
-        error.op = error.op or node
-    shown = ", ".join(f"{t.name} {_seen(t, inputs.get(t))}" for t in node.inputs)
-    note = f"  node     {node.name} ({node.type})\n  made at  {node.made_at}\n  inputs   {shown or '-'}"
-    error.add_note(note + (f"\n  record   {range_of(run.origins)}" if run.origins else ""))
-
-
-def _seen(tensor, value):
-    """Dtype and shape of an array, what else a value is, or what was known of a value that is gone."""
-    if value is None:
-        return str(tensor.spec)
-    return f"{value.dtype} {show_shape(value.shape)}" if hasattr(value, "shape") else type(value).__name__
 
 
 @dataclass(frozen=True, eq=False)
@@ -296,7 +57,7 @@ class Event:
         return "update" if self.node.op.refs and not self.node.op.only_reads else "forward"
 
     def __str__(self):
-        outputs = ", ".join(_seen(t, y) for t, y in zip(self.node.outputs, self.outputs, strict=True))
+        outputs = ", ".join(seen(t, y) for t, y in zip(self.node.outputs, self.outputs, strict=True))
         line = f"{self.number:5d}  {self.phase:8s}  {self.node.name:40s} {self.node.type:20s} {outputs or '-'}"
         for word, names in (("fades", self.faded), ("drops", self.dropped)):
             line += f"  {word} " + ", ".join(names) if names else ""
@@ -374,14 +135,14 @@ class Session:
         return self._stepped(make_plan(tuple(dict.fromkeys(leaves)), tuple(feeds), kernels, self.device), feeds)
 
     def _stepped(self, plan, feeds):
-        values, run = _given(plan, feeds), Run(self)
+        values, run = given(plan, feeds), Run(self)
         names = {slot: tensor.name for tensor, slot in plan.slots.items()}
         alive = {slot for slot, value in enumerate(values) if value is not None}
         try:
             for number, step in enumerate(plan.steps):
                 inputs = [_looked_at(values[slot]) for slot in step.inputs]
                 with np.errstate(all="ignore"), running_on(self.module), one_blas_thread, sharing(self.threads):
-                    _perform([replace(step, fade=(), drop=())], values, plan.slots, run)
+                    perform([replace(step, fade=(), drop=())], values, plan.slots, run)
                 outputs = [_looked_at(values[slot]) for slot in step.outputs]
                 for slot in step.fade:
                     values[slot] = stand_in(values[slot])

@@ -20,7 +20,7 @@ TABLE = """
 1  hdf5_tree pickle_machine tfjs_files then foreign_hdf5 torch_files then checkpoint_files then array_files
 1  shown then graph then op | scopes
 2  ops then flops then plan profiler then fast
-3  session | autograd then autograd.check
+3  cells then run then session | autograd then autograd.check
 4  image variables partitioners initializers regularizers moving_averages schedules hparams functional lookup
 5  layers losses metrics optimizers tf_summary summaries events queues data resume checkpoint graph_def
 5  rnn_cell rnn checkpoint_reader preprocessing progress curves trainer_lock

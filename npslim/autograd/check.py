@@ -15,7 +15,8 @@ from npslim.op import as_array, as_tensor
 from npslim.ops.elementwise import add_n
 from npslim.ops.reduce import reduce_sum
 from npslim.ops.state import placeholder
-from npslim.session import Run, Session, execute
+from npslim.run import Run, execute
+from npslim.session import Session
 from npslim.spec import Spec, show_shape
 
 COMPLEX_STEP, FOUR_POINTS = "complex step", "four points"

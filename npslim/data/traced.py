@@ -17,7 +17,7 @@ from npslim.op import as_tensor
 from npslim.ops.control import Branch
 from npslim.ops.queue_state import Tickets
 from npslim.ops.sparse import SparseTensor
-from npslim.session import Run
+from npslim.run import Run
 
 _FREE = Tickets()  # of functions: their elements have numbers, and nobody waits for them
 

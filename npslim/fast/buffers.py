@@ -1,6 +1,6 @@
 """Which steps of a plan write into an input that dies there, and which into a buffer that an arena lends them.
 
-before: arena.py, rewrite.py's passes   next: session.py
+before: arena.py, rewrite.py's passes   next: ../run.py
 """
 
 import math

@@ -3,7 +3,7 @@
 Each pass is a function of a draft. A fetched tensor keeps its slot, a node with an effect keeps its place, and arrays
 that others may hold (feeds, constants, variables' values) are never written to.
 
-before: plan.py   next: session.py
+before: plan.py   next: ../run.py
 """
 
 from dataclasses import dataclass, field

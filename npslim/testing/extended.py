@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from npslim import plan
-from npslim.session import Run
+from npslim.run import Run
 
 WIDE, WIDE_COMPLEX = np.longdouble, np.clongdouble
 IN_DOUBLE = ("erf", "erfc", "lgamma", "digamma", "polygamma", "medoids")  # SciPy knows no long double

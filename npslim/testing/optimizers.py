@@ -9,7 +9,8 @@ import numpy as np
 from npslim import optimizers
 from npslim.graph import Graph
 from npslim.ops.state import placeholder
-from npslim.session import Run, Session, execute
+from npslim.run import Run, execute
+from npslim.session import Session
 from npslim.testing.extended import widened
 from npslim.variables import Variable, global_variables
 

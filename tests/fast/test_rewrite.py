@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import npslim as slim
+from npslim.cells import Cell
 from npslim.fast import arena, kernels, rewrite, update, workers
 from npslim.ops.update import apply_gradient_descent
 from npslim.optimizers import (
@@ -21,7 +22,6 @@ from npslim.optimizers import (
     MomentumOptimizer,
     RMSPropOptimizer,
 )
-from npslim.session import Cell
 from npslim.variables import Variable
 
 OPTIMIZERS = {

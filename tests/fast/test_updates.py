@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 import npslim as slim
+from npslim.cells import Cell
 from npslim.fast import arena, batch_norm, blas, cross_entropy, kernels, loops, pool, update, winograd
 from npslim.fast.workers import sharing
 from npslim.op import REGISTRY
-from npslim.session import Cell
 
 NUMBERS = {
     "apply_gradient_descent": [0.1],
