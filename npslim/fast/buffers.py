@@ -15,7 +15,7 @@ from npslim.spec import is_full
 # Ops whose outputs are arrays of their own, and ops with an effect that keep no input.
 FRESH = {
     "bias_add_grad", "max_pool2d_grad", "fused_batch_norm_grad", "softmax_cross_entropy_with_logits", "softmax",
-    "matmul", "conv2d", "conv2d_backprop_input", "conv2d_backprop_filter", "where_v2", "relu", "fill",
+    "matmul", "conv2d", "conv2d_backprop_input", "conv2d_backprop_filter", "where_v2", "relu", "relu6", "fill",
     "standard_uniform", "standard_normal", "standard_truncated_normal", *FUNCTIONS,
 }  # fmt: skip
 KEEP_NOTHING = {*UPDATES, "assign", "assign_add", "assign_sub", "no_op"}

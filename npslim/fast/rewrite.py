@@ -19,6 +19,7 @@ from npslim.fast.joins import join_relus, lend_results
 from npslim.fast.kernels import Placed
 from npslim.fast.loops import Loop, parts_of
 from npslim.fast.quick import with_quick_kernel
+from npslim.fast.relu6 import join_relu6_grads
 from npslim.fast.states import gather_states
 from npslim.fast.update_steps import block_updates, join_updates
 from npslim.plan import KERNELS, Step, kept, set_lifetimes, shape_only_slots, stand_in
@@ -221,7 +222,7 @@ def place_kernels(draft):
 
 PASSES = [
     forward_identities, fold_constants, merge_equal, lend_results, join_relus, join_cross_entropy, join_updates,
-    merge_branches, fold_norms, fuse_elementwise, place_kernels, block_updates, gather_states,
+    merge_branches, fold_norms, join_relu6_grads, fuse_elementwise, place_kernels, block_updates, gather_states,
 ]  # fmt: skip
 
 
