@@ -18,6 +18,7 @@ from npslim.fast.workers import each
 PLACES = 512  # the least places of a part
 WHOLE = 1 << 22  # bytes of all columns up to which a filter's gradient is one product
 DEEP, FEW = 96, 320  # channels and places of a cotangent's image for which what they add to windows is one product
+PLANES, MOST = 4, 1 << 23  # an input of fewer channels is added up plane by plane, if an image adds no more elements
 GROUPS = 4  # of parts, each of which adds up a filter's gradient where there are more
 
 
@@ -110,6 +111,38 @@ def _reached(i, stride, first, size, count):
     end = max(begin, min(count, (size - 1 + first - i) // stride + 1))
     start = begin * stride - first + i
     return slice(begin, end), slice(start, start + (end - begin) * stride, stride)
+
+
+def adds_planes(w, g):
+    """True if `correlate_input_of_few` is quicker, and its working memory small enough."""
+    return w.shape[2] < PLANES and w.shape[0] * w.shape[1] * w.shape[2] * g.shape[1] * g.shape[2] <= MOST
+
+
+def correlate_input_of_few(g, w, x, slide):
+    """`correlate_input` for an `x` of few channels: added up plane by plane, for to add to short rows is slow.
+
+    There is a plane for each channel and each place of a stride.
+    """
+    (kh, kw, c, o), (n, oh, ow, _), (sh, sw) = w.shape, g.shape, slide.strides
+    high, wide = oh + (kh - 1) // sh, ow + (kw - 1) // sw
+
+    def one(image):
+        terms = scratch(3, kh * kw * c * oh * ow, g.dtype)
+        product(w.reshape(kh * kw * c, o), _matrix(g[image : image + 1]).T, terms.reshape(kh * kw * c, oh * ow))
+        terms = terms.reshape(kh, kw, c, oh, ow)
+        planes = scratch(4, sh * sw * c * high * wide, g.dtype).reshape(sh, sw, c, high, wide)
+        planes.fill(0)
+        for i, j in np.ndindex(kh, kw):
+            target = planes[i % sh, j % sw, :, i // sh : i // sh + oh, j // sw : j // sw + ow]
+            np.add(target, terms[i, j], out=target)
+        x[image] = 0
+        for i, j in np.ndindex(sh, sw):
+            y, rows = _reached(i, sh, slide.first[0], x.shape[1], high)
+            p, places = _reached(j, sw, slide.first[1], x.shape[2], wide)
+            for k in range(c):
+                x[image, rows, places, k] = planes[i, j, k, y, p]
+
+    each(one, range(n))
 
 
 def _matrix(g):

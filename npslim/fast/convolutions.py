@@ -110,6 +110,8 @@ def conv2d_backprop_input(arena, like, w, g, **attrs):
             if conv.algorithm == "winograd":
                 first = 2 - slide.first[0], 2 - slide.first[1]
                 conv.winograd.correlate(cotangent, w, target, first, turned=True)
+            elif columns.adds_planes(w, cotangent):
+                columns.correlate_input_of_few(cotangent, w, target, slide)
             elif conv.algorithm == "columns" and columns.adds_well(cotangent, slide.strides):
                 columns.correlate_input(cotangent, w, target, slide)
             else:

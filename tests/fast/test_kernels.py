@@ -123,10 +123,11 @@ def convolutions(draw):
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(convolutions(), st.sampled_from(["windows", "columns"]), st.sampled_from([1, 9]))
-def test_drawn_convolutions(tiles, monkeypatch, drawn, algorithm, deep):
+@given(convolutions(), st.sampled_from(["windows", "columns"]), st.sampled_from([(1, 1), (9, 1), (9, 8)]))
+def test_drawn_convolutions(tiles, monkeypatch, drawn, algorithm, channels):
     monkeypatch.setattr("npslim.fast.convolutions.algorithm", lambda *_: algorithm)
-    monkeypatch.setattr(columns, "DEEP", deep)
+    for name, least in zip(("DEEP", "PLANES"), channels, strict=True):
+        monkeypatch.setattr(columns, name, least)
     x, w, g, attrs = drawn
     check_sums(conv2d, (x, w), attrs)
     check_sums(conv2d_backprop_input, (x, w, g), attrs)
