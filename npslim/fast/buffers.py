@@ -18,6 +18,7 @@ FRESH = {
     "matmul", "conv2d", "conv2d_backprop_input", "conv2d_backprop_filter", "where_v2", "relu", "relu6", "fill",
     "standard_uniform", "standard_normal", "standard_truncated_normal", *FUNCTIONS,
 }  # fmt: skip
+PARTS = {"slice_like", "split_evenly", "split_by_sizes", "unpack", "slice", "strided_slice_by"}
 KEEP_NOTHING = {*UPDATES, "assign", "assign_add", "assign_sub", "no_op"}
 
 
@@ -145,11 +146,11 @@ def reuse_buffers(draft):
     """
     groups, last = sharing(draft), last_uses(draft)
     arena, places = draft.new_slot(), {}
-    members = groups.members()
+    members, parts = groups.members(), {slot for step in draft.plan.steps if _is_part(step) for slot in step.outputs}
     for i, step in enumerate(draft.plan.steps):
         loop = draft.loops.get(step.outputs[0]) if step.outputs else None
         if loop is not None:
-            places[step.outputs[0]] = place = _dying_input(loop, groups, members, last, i)
+            places[step.outputs[0]] = place = _dying_input(loop, groups, members, last, i, parts)
             if place is not None:
                 dying, made = groups.find(loop.inputs[place]), groups.find(step.outputs[0])
                 members[dying] += members.pop(made)
@@ -163,7 +164,12 @@ def reuse_buffers(draft):
         _give_back(draft, arena, _deaths(groups, members, taken, last))
 
 
-def _dying_input(loop, groups, members, last, i):
+def _is_part(step):
+    """True if the step gives parts of an array, whose elements may lie apart: nothing is written over these."""
+    return step.node.op.name in PARTS and step.node.attrs.get("axis") != 0 and not step.rewritten
+
+
+def _dying_input(loop, groups, members, last, i, parts):
     """The number of an input that step `i` may overwrite, or None."""
     for number, slot in enumerate(loop.inputs):
         group = groups.find(slot)
@@ -171,6 +177,7 @@ def _dying_input(loop, groups, members, last, i):
         if (
             alone
             and groups.owner[group] is not None
+            and slot not in parts
             and loop.used_first(slot)
             and all(last.get(other, i + 1) <= i for other in members[group])
         ):

@@ -138,15 +138,18 @@ class Loop:
 
         def run(arena, inputs):
             whole = inputs[lead]
-            if whole.size < SMALL or not _as_expected(inputs, kinds, whole.shape, dtype):
+            if whole.size < SMALL:
                 return small(*inputs)
-            if place is not None and inputs[place].flags.writeable:
+            rows = not _as_expected(inputs, kinds, whole.shape, dtype)
+            if rows and not self._in_rows(inputs, whole.shape):
+                return small(*inputs)
+            if place is not None and inputs[place].flags.writeable and inputs[place].flags.c_contiguous:
                 out = inputs[place]
             elif arena is not None:
                 out = arena.take(whole.shape, dtype, whole.size)
             else:
                 out = np.empty(whole.shape, dtype)
-            by_blocks(parts, inputs, kinds, out)
+            by_blocks(parts, inputs, kinds, out, rows)
             return out
 
         def loop(*inputs):
@@ -163,6 +166,27 @@ class Loop:
     def _number(self, operand):
         return operand if operand is RUNNING or operand in CONSTANTS else self.inputs.index(operand)
 
+    def _in_rows(self, inputs, shape):
+        """True if all is as expected, but that some arrays are columns of wider ones, in rows one behind the other."""
+        apart = [
+            i
+            for i, (x, kind) in enumerate(zip(inputs, self.kinds, strict=True))
+            if kind == "whole" and type(x) is np.ndarray and not x.flags.c_contiguous
+        ]
+        others, kinds = ([x for i, x in enumerate(a) if i not in apart] for a in (inputs, self.kinds))
+        return _as_expected(others, kinds, shape, self.spec.dtype) and all(
+            inputs[i].shape == shape
+            and inputs[i].dtype == self.spec.dtype
+            and _has_rows(inputs[i])
+            and self._may_lie_apart(i)
+            for i in apart
+        )
+
+    def _may_lie_apart(self, number):
+        """True if NumPy's functions alone read the input, or those of ours that take their first operand as it lies."""
+        slot = self.inputs[number]
+        return all(isinstance(function, np.ufunc) or slot not in operands[1:] for function, operands in self.parts)
+
     def one_by_one(self, inputs):
         """The plain kernels, one after the other."""
         values = dict(zip(self.inputs, inputs, strict=True))
@@ -173,6 +197,12 @@ class Loop:
                 error.add_note(f"  failed   {node.name} ({node.type}), made at {node.made_at}")
                 raise
         return values[self.step.outputs[0]]
+
+
+def _has_rows(x):
+    """True if the elements of a row lie together, and from each row to the next it is equally far."""
+    steps = zip(x.strides[:-2], x.strides[1:-1], x.shape[1:-1], strict=True)
+    return x.strides[-1] == x.itemsize and all(far == near * n for far, near, n in steps)
 
 
 def _as_expected(inputs, kinds, shape, dtype):
@@ -207,16 +237,16 @@ def _many(constant, out):
     return block_of_zeros(BLOCK, out.dtype, *CONSTANTS[constant])[: out.size].reshape(out.shape)
 
 
-def by_blocks(parts, inputs, kinds, out):
-    """Run the parts over `out`, block by block."""
+def by_blocks(parts, inputs, kinds, out, rows=False):
+    """Run the parts over `out`, block by block. rows: some inputs are columns of wider arrays."""
     if out.size <= BLOCK:
         return _at_once(parts, inputs, out)
-    width = (out.shape[-1],) if "row" in kinds else ()
+    width = (out.shape[-1],) if rows or "row" in kinds else ()
     out = out.reshape(-1, *width)
-    rows = max(1, BLOCK // width[0]) if width else BLOCK
+    length = max(1, BLOCK // width[0]) if width else BLOCK
     inputs = [x.reshape(out.shape) if kind == "whole" else x for x, kind in zip(inputs, kinds, strict=True)]
     used = {i for _, operands in parts for i in operands if i in CONSTANTS}
-    same = {i: block_of_zeros(rows * out[0].size, out.dtype, *CONSTANTS[i]).reshape(rows, *width) for i in used}
+    same = {i: block_of_zeros(length * out[0].size, out.dtype, *CONSTANTS[i]).reshape(length, *width) for i in used}
 
     def one(part):
         target = out[part]
@@ -225,4 +255,4 @@ def by_blocks(parts, inputs, kinds, out):
             found = (target if i is RUNNING else same[i][: len(target)] if i in same else blocks[i] for i in operands)
             function(*found, out=target)
 
-    each(one, halves(len(out), rows))
+    each(one, halves(len(out), length))

@@ -1,5 +1,7 @@
 """Nothing is written over that somebody else may hold."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -61,3 +63,23 @@ def test_an_update_by_no_images():
     session.run(slim.global_variables_initializer())
     session.run(train, {x: np.zeros((0, 400))})
     assert "joined" in session.explain(train, {x: 0}) and (session.run(v) == 1).all()
+
+
+def test_a_loop_over_a_part_of_a_concatenation():
+    """As the gradient of relu does behind inception's branches: the plain bits, and no new array each time."""
+    x, beside = (slim.placeholder("float32", [20, 30, 40]) for _ in range(2))
+    wide = slim.concat([slim.relu(x), beside], 2)
+    gradient = slim.gradients(wide, [x], slim.tanh(wide))[0]
+    total = slim.exp(-slim.reduce_sum(gradient))
+    rng = np.random.default_rng(0)
+    feeds = {t: rng.normal(size=(20, 30, 40)).astype("f") for t in (x, beside)}
+    plain, fast = (slim.Session(kernels=name, threads=1) for name in ("plain", "fast"))
+    for _ in range(3):
+        np.testing.assert_array_equal(plain.run(gradient, feeds), fast.run(gradient, feeds))
+        assert fast.run(total, feeds) == plain.run(total, feeds)
+    assert "loop where_positive" in fast.explain(total, feeds)
+    tracemalloc.start()
+    fast.run(total, feeds)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1 << 16
