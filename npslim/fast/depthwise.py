@@ -7,6 +7,7 @@ filter as often side by side, so that its loops are long.
 
 import functools
 import math
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from npslim.fast.tiles import cut, runs
 from npslim.fast.workers import each
 
 TILE, LEAST = 1 << 19, 1 << 18  # elements of the result in a tile: a call of einsum takes 10 us
+EDGE = 1 << 16  # elements of rectangles that one thread takes all together, for the calls are short
 SHORT, LONG = 1 << 9, 1 << 12  # elements of pixels taken at once: if they come out even; at the most
 PAD = 16  # elements between rows of the filter, which would else lie on the same lines of the first cache
 GROUP = 1 << 8  # products added up in single precision: those of some rows
@@ -32,36 +34,60 @@ def correlate(x, w, y, slide):
     sums = scratch(9, y.size, y.dtype).reshape(y.shape) if apart else y
 
     def one(tile):
-        for windows, out, (i, j) in rectangles(x, sums, slide, tile):
-            np.einsum("nrqijk,ijk->nrqk", windows, filters[i, j, : out.shape[3]], out=out)
-        if apart:
-            y[tile] = sums[tile]
+        for part in tile:
+            for windows, out in seen(x, sums, slide, part):
+                np.einsum("nrqijk,ijk->nrqk", windows, filters[part.i, part.j, : out.shape[3]], out=out)
+            if apart:
+                y[part.images, part.rows, part.columns] = sums[part.images, part.rows, part.columns]
 
-    each(one, tiles(y))
+    each(one, tiles(x, y, slide))
 
 
 def correlate_filter(x, g, w, slide):
     """The gradient of `correlate` by its filter, into `w`, for the cotangent `g` of y."""
-    parts = tiles(g, 2)
-    totals = cleared(10, (len(parts), *w.shape))
+    found = tiles(x, g, slide, 2)
+    totals = cleared(10, (len(found), *w.shape))
 
     def one(number):
-        for windows, cotangent, (i, j) in rectangles(x, g, slide, parts[number], alone=True):
-            rows, columns = windows.shape[1:3]
-            size = min(rows, max(1, GROUP // columns))
-            whole = rows - rows % size
-            for some in (slice(0, whole), slice(whole, rows)) if windows.size else ():
-                _add_up(windows[:, some], cotangent[:, some], size, totals[number, i, j])
+        for part in found[number]:
+            for windows, cotangent in seen(x, g, slide, part, alone=True):
+                rows, columns = windows.shape[1:3]
+                size = min(rows, max(1, GROUP // columns))
+                whole = rows - rows % size
+                for some in (slice(0, whole), slice(whole, rows)) if windows.size else ():
+                    _add_up(windows[:, some], cotangent[:, some], size, totals[number, part.i, part.j])
 
-    each(one, range(len(parts)))
+    each(one, range(len(found)))
     w[...] = np.add.reduce(totals, axis=0, out=cleared(11, w.shape))
 
 
-def tiles(y, times=1):
-    """(images, rows) of each tile of the result, or of tiles `times` as large if there are two of them."""
-    n, rows, columns, c = y.shape
-    least = max(LEAST // c, min(times * LEAST // c, n * rows * columns // 2), 1)
-    return cut(n, rows, columns, max(1, times * TILE // c), least)
+class Part(NamedTuple):
+    """A rectangle of the outputs of some images, whose windows have their places `i`, `j` inside: slices."""
+
+    images: slice
+    rows: slice
+    columns: slice
+    i: slice
+    j: slice
+
+
+def tiles(x, y, slide, times=1):
+    """[[Part]] that are all of `y`: the small ones, then the tiles of each large one, or tiles `times` as large."""
+    n, height, width, c = y.shape
+    small, large = [], []
+    for rows, i in runs(x.shape[1], 0, height, slide.kernel[0], slide.strides[0], slide.first[0]):
+        for columns, j in runs(x.shape[2], 0, width, slide.kernel[1], slide.strides[1], slide.first[1]):
+            places = (rows.stop - rows.start) * (columns.stop - columns.start)
+            if n * places * c < EDGE:
+                small.append(Part(slice(0, n), rows, columns, i, j))
+                continue
+            least = max(LEAST // c, min(times * LEAST // c, n * places // 2), 1)
+            for images, some in cut(
+                n, rows.stop - rows.start, columns.stop - columns.start, max(1, times * TILE // c), least
+            ):
+                some = slice(rows.start + some.start, rows.start + some.stop)
+                large.append([Part(images, some, columns, i, j)])
+    return [small, *large] if small else large
 
 
 def _add_up(windows, cotangent, size, into):
@@ -83,25 +109,21 @@ def _add_up(windows, cotangent, size, into):
         into += np.add.reduce(sums, axis=(0, 1), dtype=np.float64, out=total)
 
 
-def rectangles(x, y, slide, tile, alone=False):
-    """(what the windows see `[n, r, q, i, j, k]`, their outputs `[n, r, q, k]`, slices of places) of parts of a tile.
+def seen(x, y, slide, part, alone=False):
+    """(what the windows see `[n, r, q, i, j, k]`, their outputs `[n, r, q, k]`) of a part.
 
     q counts pixels, or groups of pixels side by side unless they shall be taken alone, and k their elements.
     """
-    images, rows = tile
-    (kh, kw), (sh, sw), (top, left) = slide.kernel, slide.strides, slide.first
+    images, rows, columns, i, j = part
+    (sh, sw), (top, left) = slide.strides, slide.first
     n, c = images.stop - images.start, y.shape[3]
     image, row, column, channel = x.strides
     joined = not alone and sw == 1 and all(a.strides[2:] == (c * a.itemsize, a.itemsize) for a in (x, y))
-    sizes = (SHORT // c, LONG // c) if joined else (1, 1)
-    across = runs(x.shape[2], 0, y.shape[2], kw, sw, left)
-    for ys, i in runs(x.shape[1], rows.start, rows.stop, kh, sh, top):
-        for xs, j in across:
-            for begin, count, size in pieces(xs.start, xs.stop, *sizes):
-                out = y[images, ys, begin : begin + count * size].reshape(n, -1, count, size * c)
-                start = (images.start, ys.start * sh - top + i.start, begin * sw - left + j.start)
-                shape = (n, out.shape[1], count, i.stop - i.start, j.stop - j.start, size * c)
-                yield _view(x, start, shape, (image, row * sh, column * sw * size, row, column, channel)), out, (i, j)
+    for begin, count, size in pieces(columns.start, columns.stop, *((SHORT // c, LONG // c) if joined else (1, 1))):
+        out = y[images, rows, begin : begin + count * size].reshape(n, -1, count, size * c)
+        start = (images.start, rows.start * sh - top + i.start, begin * sw - left + j.start)
+        shape = (n, out.shape[1], count, i.stop - i.start, j.stop - j.start, size * c)
+        yield _view(x, start, shape, (image, row * sh, column * sw * size, row, column, channel)), out
 
 
 @functools.lru_cache(maxsize=256)

@@ -53,6 +53,7 @@ def tiles(request, monkeypatch):
         monkeypatch.setattr(pool, "BLOCK", 8)
         monkeypatch.setattr(depthwise, "TILE", 12)
         monkeypatch.setattr(depthwise, "LEAST", 6)
+        monkeypatch.setattr(depthwise, "EDGE", 12)
         monkeypatch.setattr(depthwise, "GROUP", 6)
         monkeypatch.setattr(depthwise, "SHORT", 4)
         monkeypatch.setattr(depthwise, "LONG", 6)
