@@ -113,9 +113,9 @@ def _reached(i, stride, first, size, count):
     return slice(begin, end), slice(start, start + (end - begin) * stride, stride)
 
 
-def adds_planes(w, g):
-    """True if `correlate_input_of_few` is quicker, and its working memory small enough."""
-    return w.shape[2] < PLANES and w.shape[0] * w.shape[1] * w.shape[2] * g.shape[1] * g.shape[2] <= MOST
+def adds_planes(w, out):
+    """True if `correlate_input_of_few` suits filters of shape `w` and outputs `[oh, ow]`, and needs little memory."""
+    return w[2] < PLANES and w[0] * w[1] * w[2] * out[0] * out[1] <= MOST
 
 
 def correlate_input_of_few(g, w, x, slide):

@@ -17,9 +17,12 @@ from npslim.ops.windows import sliding
 
 
 class Convolution:
-    """The attributes of a convolution for one shape of input and filter; its arrays have their channels last."""
+    """The attributes of a convolution for one shape of input and filter; its arrays have their channels last.
 
-    def __init__(self, shape, w, attrs, by_filter=False):
+    wanted: what is computed, the output, or the gradient by the "input" or "filter".
+    """
+
+    def __init__(self, shape, w, attrs, wanted="output"):
         given = sliding(w[:2], attrs["strides"], attrs["padding"], attrs.get("data_format"), attrs.get("dilations", 1))
         n, sizes, c = given.split(shape)
         pads, out = given.pads(sizes), given.output_sizes(sizes)
@@ -29,13 +32,15 @@ class Convolution:
         self.output = given.join(n, out, w[3])
         self.places, self.channels = n * out[0] * out[1], c
         width = out[1] // given.dilations[1]
-        self.algorithm = algorithm(given.kernel, given.strides, c, w[3], self.places, width, by_filter)
+        self.algorithm = algorithm(given.kernel, given.strides, c, w[3], self.places, width, wanted == "filter")
         self.winograd = (winograd4 if attrs.get("rough") else winograd2).WINOGRAD
         inside = not any(map(any, pads))
         if inside and given.kernel == tuple(sizes) and not given.channels_first:
             self.algorithm = "dense"
         elif self.algorithm == "product":
             self.algorithm = "columns" if not inside else "products of images" if given.channels_first else "product"
+        elif wanted == "input" and self.algorithm != "winograd" and columns.adds_planes(w, out):
+            self.algorithm = "planes"
         self.direct = windows if self.algorithm == "windows" else columns
 
     def described(self):
@@ -60,11 +65,11 @@ def convolution(step, attrs=None):
     attrs: in place of the node's own.
     """
     node = step.node
-    by_filter = node.op.name == "conv2d_backprop_filter"
-    x, w = node.inputs[0].spec.shape, (node.outputs[0] if by_filter else node.inputs[1]).spec.shape
+    wanted = node.op.name.rpartition("_")[2]  # of conv2d_backprop_input
+    x, w = node.inputs[0].spec.shape, (node.outputs[0] if wanted == "filter" else node.inputs[1]).spec.shape
     if None in (x, w) or None in (*x[1:], *w):
         return None
-    return Convolution((x[0] or 1, *x[1:]), w, attrs or node.attrs, by_filter)
+    return Convolution((x[0] or 1, *x[1:]), w, attrs or node.attrs, wanted)
 
 
 def each_image(matrix, x, y):
@@ -95,7 +100,7 @@ def conv2d(arena, x, w, **attrs):
 
 def conv2d_backprop_input(arena, like, w, g, **attrs):
     """`ops.conv.conv2d_backprop_input`."""
-    conv = Convolution(like.shape, w.shape, attrs)
+    conv = Convolution(like.shape, w.shape, attrs, "input")
     if conv.rare:
         return None
     x = take(arena, like.shape, g.dtype)
@@ -110,7 +115,7 @@ def conv2d_backprop_input(arena, like, w, g, **attrs):
             if conv.algorithm == "winograd":
                 first = 2 - slide.first[0], 2 - slide.first[1]
                 conv.winograd.correlate(cotangent, w, target, first, turned=True)
-            elif columns.adds_planes(w, cotangent):
+            elif conv.algorithm == "planes":
                 columns.correlate_input_of_few(cotangent, w, target, slide)
             elif conv.algorithm == "columns" and columns.adds_well(cotangent, slide.strides):
                 columns.correlate_input(cotangent, w, target, slide)
@@ -121,7 +126,7 @@ def conv2d_backprop_input(arena, like, w, g, **attrs):
 
 def conv2d_backprop_filter(arena, x, like, g, **attrs):
     """`ops.conv.conv2d_backprop_filter`."""
-    conv = Convolution(x.shape, like.shape, attrs, by_filter=True)
+    conv = Convolution(x.shape, like.shape, attrs, "filter")
     if conv.rare:
         return None
     w = take(arena, like.shape, g.dtype)

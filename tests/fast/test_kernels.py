@@ -256,6 +256,15 @@ def test_convolutions_as_nets_have_them(shape, kernel, stride):
     check_sums(conv2d_backprop_filter, (x, w, g), attrs)
 
 
+def test_a_plan_names_the_algorithm_of_each_gradient():
+    x = slim.placeholder("float32", [2, 16, 16, 3])
+    net = slim.conv2d(slim.conv2d(x, 8, [3, 3]), 8, [3, 3])
+    g = slim.gradients(net, [x, *slim.get_trainable_variables()])
+    text = slim.Session().explain(g, {x: np.zeros((2, 16, 16, 3))})
+    assert text.count("conv2d_backprop_input by planes") == text.count("conv2d_backprop_input by columns") == 1
+    assert text.count("conv2d_backprop_filter by") == 2
+
+
 # ---- pooling
 
 
