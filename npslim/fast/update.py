@@ -17,7 +17,7 @@ from npslim.fast.tiles import flat, halves
 from npslim.fast.workers import each, threads
 
 BLOCK = 1 << 17  # elements: 512 KB of float32
-SMALL = 3 << 10  # elements: below, the plain kernel is quicker, and its temporary arrays take little
+SMALL = 2 << 10  # elements: below, the plain kernel is quicker, and its temporary arrays take little
 NOTHING = {}  # spares of which there are none
 PRODUCT = 1 << 19  # elements of a gradient's part: for each, BLAS lays out the cotangents anew
 
