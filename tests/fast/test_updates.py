@@ -7,6 +7,7 @@ import npslim as slim
 from npslim.cells import Cell
 from npslim.fast import arena, batch_norm, blas, cross_entropy, kernels, loops, pool, update, winograd
 from npslim.fast.workers import sharing
+from npslim.nets import factory
 from npslim.op import REGISTRY
 
 NUMBERS = {
@@ -158,3 +159,23 @@ def test_no_variable_changes_if_any_allocation_fails(optimizer, fresh):
     for _ in range(2):
         session.run([train, late], feeds)
     fail_one_after_the_other(session, [train, late], feeds, fresh)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["lenet", "cifarnet"])
+def test_no_variable_of_a_net_changes_if_any_allocation_fails(name):
+    """Regularized, with moving averages after the updates; at the first step, and later."""
+    network = factory.get(name, 10, weight_decay=0.001, is_training=True)
+    size = network.default_image_size
+    images = slim.placeholder("float32", [2, size, size, 1 if name == "lenet" else 3])
+    logits, _ = network(images)
+    slim.losses.softmax_cross_entropy(logits, np.eye(10, dtype=np.float32)[:2])
+    train = slim.learning.create_train_op(slim.losses.get_total_loss(), slim.MomentumOptimizer(0.01, 0.9))
+    with slim.control_dependencies([train]):
+        averages = slim.ExponentialMovingAverage(0.9).apply()
+    session = slim.Session(threads=2)
+    session.run(slim.global_variables_initializer())
+    feeds = {images: np.random.default_rng(0).normal(size=images.shape.as_list())}
+    for fetches in (train, averages):
+        assert fail_one_after_the_other(session, fetches, feeds, fresh=True) > 10
+        fail_one_after_the_other(session, fetches, feeds, fresh=False)
