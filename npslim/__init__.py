@@ -159,7 +159,7 @@ from npslim.ops.functions import (
     sqrt,
     square,
 )
-from npslim.ops.indexing import boolean_mask, gather, gather_nd, scatter_nd
+from npslim.ops.indexing import boolean_mask, gather, gather_nd, scatter_nd, where
 from npslim.ops.join import concat, split, unstack
 from npslim.ops.linear import matmul, tensordot
 from npslim.ops.logic import (
@@ -177,7 +177,6 @@ from npslim.ops.logic import (
     logical_or,
     logical_xor,
     not_equal,
-    where,
 )
 from npslim.ops.normalize import l2_normalize, local_response_normalization, moments
 from npslim.ops.padding import pad

@@ -26,10 +26,11 @@ from npslim.variables import Variable
 class Saver:
     """Saves and restores variables.
 
-    var_list: a list of variables, or {name in the checkpoint: variable}; all global variables at the time of use if
-    None. reshape: restore a value of another shape with as many elements. max_to_keep: how many checkpoints stay, all
-    for None or 0. keep_checkpoint_every_n_hours: one in so many hours stays beside these. The other arguments are
-    accepted for old programs.
+    var_list: a list of variables, or {name in the checkpoint: variable}. If None, all global variables that are there
+    when the Saver is made; with defer_build, or if there are none, when it is first used. reshape: restore a value of
+    another shape with as many elements. max_to_keep: how many checkpoints stay, all for None or 0.
+    keep_checkpoint_every_n_hours: one in so many hours stays beside these. The other arguments are accepted for old
+    programs.
     """
 
     def __init__(
@@ -57,15 +58,18 @@ class Saver:
         self._every_secs = 3600.0 * keep_checkpoint_every_n_hours
         self._meta = None, None  # what was written as `.meta` last: its graph with the sizes of that, its bytes
         self._saved_at, self._keep_next = {}, time.monotonic() + self._every_secs
-        if not allow_empty and not self.variables():
+        graph = get_default_graph()
+        found = [] if defer_build or var_list is not None else graph.get_collection(GraphKeys.GLOBAL_VARIABLES)
+        self._found = graph if found else None, list(found)
+        if not allow_empty and not defer_build and not self.variables():
             raise InvalidArgumentError("No variables to save.", expected="at least one variable", got="none")
 
     def variables(self, graph=None):
         """{name in the checkpoint: variable}, of `graph` or the default one. Raises ValueError if two have one name."""
         graph = graph or get_default_graph()
-        listed = graph.get_collection(GraphKeys.GLOBAL_VARIABLES) if self._var_list is None else self._var_list
-        if isinstance(listed, dict):
-            return dict(listed)
+        if isinstance(self._var_list, dict):
+            return dict(self._var_list)
+        listed = self._all(graph) if self._var_list is None else self._var_list
         named = {}
         for var in listed:
             if not isinstance(var, Variable):
@@ -73,6 +77,16 @@ class Saver:
             if named.setdefault(var.op.name, var) is not var:
                 raise InvalidArgumentError("At least two variables have the same name.", got=var.op.name)
         return named
+
+    def _all(self, graph):
+        """The global variables, those of the time at which this Saver was made; of another graph all."""
+        if self._found[0] is not graph:
+            self._found = graph, list(graph.get_collection(GraphKeys.GLOBAL_VARIABLES))
+        return self._found[1]
+
+    def build(self):
+        """Choose the variables now, where defer_build was given."""
+        self.variables()
 
     # ---- saving
 

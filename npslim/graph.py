@@ -531,7 +531,7 @@ class Graph(Shown):
         try:
             yield self
         finally:
-            _defaults.graphs.remove(self)
+            leave(_defaults.graphs, self)
 
     def __getstate__(self):
         raise GraphError(
@@ -607,6 +607,13 @@ class _Defaults(threading.local):
 
 
 _defaults = _Defaults()
+
+
+def leave(entered, one):
+    """Take `one` out of the list of what was entered: where it was entered last, for it may be in it several times."""
+    del entered[len(entered) - 1 - entered[::-1].index(one)]
+
+
 _global_graph = Graph()
 
 

@@ -23,7 +23,7 @@ from npslim.errors import (
 )
 from npslim.fast.rewrite import rewrite, rewrite_roughly
 from npslim.fast.workers import available, sharing
-from npslim.graph import IndexedSlices, Node, Tensor, get_default_graph, sessions
+from npslim.graph import IndexedSlices, Node, Tensor, get_default_graph, leave, sessions
 from npslim.op import as_array, is_state, read_of
 from npslim.plan import REWRITES, check_kernels, make_plan, stand_in
 from npslim.run import Run, execute, given, perform, seen
@@ -323,7 +323,7 @@ class InteractiveSession(Session):
 
     def close(self):
         if self in sessions():
-            sessions().remove(self)
+            leave(sessions(), self)
         super().close()
 
 
@@ -336,7 +336,7 @@ class _AsDefault:
         return self.session
 
     def __exit__(self, *_):
-        sessions().remove(self.session)
+        leave(sessions(), self.session)
 
 
 class IndexedSlicesValue(tuple):

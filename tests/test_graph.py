@@ -390,3 +390,15 @@ def test_a_graph_cannot_be_pickled():
 def test_set_random_seed():
     slim.set_random_seed(3)
     assert get_default_graph().seed == 3
+
+
+def test_a_graph_may_be_entered_again_inside_of_another():
+    outer, inner = slim.Graph(), slim.Graph()
+    with outer.as_default(), inner.as_default():
+        with outer.as_default():
+            assert get_default_graph() is outer
+        assert get_default_graph() is inner, "the way out is that of the way in"
+    with slim.Session(graph=outer) as a, slim.Session(graph=inner) as b:
+        with a.as_default():
+            assert slim.get_default_session() is a
+        assert slim.get_default_session() is b

@@ -15,7 +15,7 @@ from npslim.ops.elementwise import add_n
 from npslim.ops.indexing import dense
 from npslim.ops.join import concat
 from npslim.ops.logic import sum_to
-from npslim.ops.shape import ones_like, zeros_like
+from npslim.ops.shape import expand_dims, ones_like, reshape, shape, size, zeros_like
 from npslim.spec import is_full
 
 
@@ -162,9 +162,18 @@ def _total(gs):
     if len(gs) == 1:
         return gs[0]
     if all(isinstance(g, IndexedSlices) for g in gs):
+        if any(g.indices.spec.rank != gs[0].indices.spec.rank for g in gs) or gs[0].indices.spec.rank in (None, 0):
+            gs = [_in_one_line(g) for g in gs]
         values = concat(*(g.values for g in gs), axis=0)
         return gs[0].with_values(values, concat(*(g.indices for g in gs), axis=0))
     return add_n(*(_as_dense(g) for g in gs))
+
+
+def _in_one_line(g):
+    """`g` with indices `[n]` and values `[n, ...]`: look-ups by ids of several ranks add up."""
+    n = size(g.indices)
+    rows = reshape(g.values, concat([expand_dims(n, axis=0), shape(g.dense_like)[1:]], axis=0))
+    return g.with_values(rows, reshape(g.indices, [-1]))
 
 
 control.differentiate = gradients

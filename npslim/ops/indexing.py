@@ -4,8 +4,9 @@ import numpy as np
 
 from npslim.backend import array_module
 from npslim.errors import DTypeError, InvalidArgumentError, ShapeError
-from npslim.graph import IndexedSlices
+from npslim.graph import IndexedSlices, user_line
 from npslim.op import as_tensor, op
+from npslim.ops.logic import where as chosen
 from npslim.ops.reduce import axes_of
 from npslim.spec import Spec, compatible, show_shape
 
@@ -306,6 +307,21 @@ def _(condition):
 
 
 where_true.cases(lambda rng: (np.array([[True, False], [True, True]]),), lambda rng: (np.zeros((0, 2), bool),))
+
+
+def where(condition, x=None, y=None, name=None):
+    """x where `condition` holds, else y: see `npslim.ops.logic.where`; of a condition alone its places, `[n, rank]`.
+
+    Raises ValueError for x without y, or y without x.
+    """
+    if x is None and y is None:
+        return where_true(condition, name=name)
+    if x is None or y is None:
+        raise InvalidArgumentError(
+            "where takes both x and y, or neither.", expected="where(condition, x, y), or where(condition)",
+            got="only x" if y is None else "only y", made_at=user_line(),
+        )  # fmt: skip
+    return chosen(condition, x, y, name=name)
 
 
 def boolean_mask(tensor, mask, name="boolean_mask", axis=None):

@@ -1,12 +1,13 @@
 """The largest elements of each row."""
 
 import collections
+import numbers
 
 import numpy as np
 
 from npslim.backend import array_module
-from npslim.errors import ShapeError
-from npslim.op import op
+from npslim.errors import InvalidArgumentError, ShapeError
+from npslim.op import as_tensor, constant_value, op
 from npslim.spec import Spec, compatible, show_shape
 
 TopK = collections.namedtuple("TopKV2", ["values", "indices"])
@@ -48,9 +49,46 @@ top_k_of.cases(lambda rng: (np.array([1.0, 3.0, 3.0, 2.0]),), k=3, gradient=Fals
 top_k_of.rejects("fewer than k", lambda rng: (np.zeros((2, 3)),), k=4)
 
 
+@op(
+    type="TopKV2", node_name="TopKV2", alike=(), host=("k",), dynamic=True,
+    reference=lambda x, k, sorted: _top_by_sorting(x, int(k), sorted),
+)  # fmt: skip
+def top_k_by(x, k, *, sorted=True):
+    """`top_k_of` for a `k` that is computed."""
+    if not 0 <= k <= x.shape[-1]:
+        raise InvalidArgumentError(
+            "These are not k elements of a row.", expected=f"0 <= k <= {x.shape[-1]}", got=int(k)
+        )
+    return top_k_of.kernel(x, k=int(k), sorted=sorted)
+
+
+@top_k_by.shape
+def _(x, k, *, sorted):
+    if k.shape:
+        raise ShapeError("k is not a scalar.", expected="[]", got=show_shape(k.shape))
+    shape = None if x.shape is None else (*x.shape[:-1], None)
+    return Spec(shape, x.dtype), Spec(shape, np.dtype(np.int32))
+
+
+@top_k_by.vjp
+def _(gs, ys, x, k, *, sorted):
+    return sum_along_last(gs[0], ys[1], x), None
+
+
+top_k_by.cases(lambda rng: (rng.normal(size=(3, 5)), np.array(2, np.int32)))
+top_k_by.cases(lambda rng: (rng.normal(size=(3, 5)), np.array(0, np.int32)))
+top_k_by.rejects("scalar", lambda rng: (np.zeros((2, 3)), np.zeros(2, np.int32)))
+
+
 def top_k(input, k=1, sorted=True, name=None):
-    """TopKV2(values, indices) of the last dimension: the k largest, in falling order, the first of equal ones first."""
-    return TopK(*top_k_of(input, k=k, sorted=sorted, name=name))
+    """TopKV2(values, indices) of the last dimension: the k largest, in falling order, the first of equal ones first.
+
+    k: a number, or an integer scalar that is computed.
+    """
+    known = k if isinstance(k, numbers.Integral) else constant_value(as_tensor(k))
+    if known is None:
+        return TopK(*top_k_by(input, k, sorted=sorted, name=name))
+    return TopK(*top_k_of(input, k=int(known), sorted=sorted, name=name))
 
 
 @op(

@@ -131,7 +131,10 @@ def cumprod(x, axis=0, exclusive=False, reverse=False, name=None):
 
 def expand_dims(input, axis=None, name=None, dim=None):
     """See `npslim.expand_dims`."""
-    return slim.expand_dims(input, axis=either(axis, dim), name=name)
+    axis = either(axis, dim)
+    return slim.expand_dims(
+        input, axis=axis[0] if isinstance(axis, list | tuple) and len(axis) == 1 else axis, name=name
+    )
 
 
 def diag_part(input, name=None):

@@ -3,6 +3,7 @@ other, averages restored for evaluation, graphs frozen.
 """
 
 import numpy as np
+import pytest
 
 import npslim.tf as tf
 
@@ -119,3 +120,87 @@ def test_two_nets_against_each_other():
     assert after[0] < before[0], "only the judge learned"
     np.testing.assert_array_equal(before[1], after[1])
     assert not np.array_equal(moved, after[1])
+
+
+def test_a_saver_keeps_the_variables_of_its_time(tmp_path):
+    """Two-player programs made the Saver in front of their optimizers, whose slots are in no checkpoint then."""
+    w = tf.get_variable("w", [2], initializer=tf.ones_initializer())
+    saver, late = tf.train.Saver(), tf.train.Saver(defer_build=True)
+    train = tf.train.AdamOptimizer(0.1).minimize(tf.reduce_sum(w))
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        path = saver.save(session, str(tmp_path / "model"))
+        session.run(train)
+        saver.restore(session, path)
+        assert session.run(w).tolist() == [1, 1]
+        everything = late.save(session, str(tmp_path / "late"))
+    assert [name for name, _ in tf.train.list_variables(path)] == ["w"]
+    names = [name for name, _ in tf.train.list_variables(everything)]
+    assert names == ["beta1_power", "beta2_power", "w", "w/Adam", "w/Adam_1"]
+
+
+def test_hard_negatives_are_chosen_by_a_computed_k():
+    scores = tf.placeholder(tf.float32, [None])
+    positive = scores > 0.8
+    at = tf.where(positive)
+    negatives = tf.where(positive, -tf.ones_like(scores), scores)
+    k = 2 * tf.reduce_sum(tf.cast(positive, tf.int32))
+    values, _ = tf.nn.top_k(negatives, k=k)
+    slope = tf.gradients(values, scores)[0]
+    with tf.Session() as session:
+        feeds = {scores: [0.1, 0.9, 0.5, 0.4, 0.7]}
+        found = session.run([at, values, slope], feeds)
+        with pytest.raises(tf.errors.InvalidArgumentError, match="0 <= k <= 3"):
+            session.run(values, {scores: [0.9, 0.9, 0.9]})
+    assert at.dtype == tf.int64 and found[0].tolist() == [[1]]
+    np.testing.assert_allclose(found[1], [0.7, 0.5], rtol=1e-6)
+    assert found[2].tolist() == [0, 0, 1, 0, 1]
+    with pytest.raises(ValueError, match="both x and y"):
+        tf.where(positive, scores)
+    assert tf.expand_dims(scores, [0]).shape.as_list() == [1, None]
+
+
+def attention_model(ids, words):
+    """An encoder in two directions and a decoder by hand, of one table; its loss."""
+    rnn = tf.contrib.rnn
+    with tf.variable_scope("model", initializer=tf.constant_initializer(0.1)):
+        table = tf.get_variable("table", initializer=np.linspace(-1, 1, 15).reshape(5, 3).astype(np.float32))
+        cells = rnn.GRUCell(3), rnn.GRUCell(3)
+        both, _ = tf.nn.bidirectional_dynamic_rnn(*cells, tf.nn.embedding_lookup(table, ids), dtype=tf.float32)
+        memory, attended, state = tf.concat(both, 2), tf.zeros([2, 6]), tf.zeros([2, 3])
+        decoder = rnn.GRUCell(3)
+        for word in words:
+            x = tf.concat([tf.nn.embedding_lookup(table, word), attended], 1)
+            with tf.variable_scope("decoder", reuse=tf.AUTO_REUSE):
+                out, state = decoder(x, state)
+                query = tf.layers.dense(out, 6, use_bias=False, name="query")
+            weights = tf.nn.softmax(tf.reduce_sum(memory * tf.expand_dims(query, 1), 2))
+            attended = tf.reduce_sum(tf.expand_dims(weights, 2) * memory, 1)
+        return table, tf.reduce_sum(attended) + tf.reduce_sum(state)
+
+
+def test_one_table_is_looked_up_by_ids_of_two_ranks():
+    with tf.Graph().as_default():
+        ids, words = tf.placeholder(tf.int32, [2, None]), [tf.placeholder(tf.int32, [2]) for _ in range(2)]
+        table, loss = attention_model(ids, words)
+        slope = tf.gradients(loss, table)[0]
+        total = tf.convert_to_tensor(slope)
+        clipped, norm = tf.clip_by_global_norm([slope], 1.0)
+        moved = tf.train.GradientDescentOptimizer(1.0).apply_gradients([(clipped[0], table)])
+        start = np.linspace(-1, 1, 15).reshape(5, 3)
+        with tf.Session() as session:
+            session.run(tf.global_variables_initializer())
+            feeds = {ids: [[0, 1, 4], [2, 2, 0]], words[0]: [3, 0], words[1]: [1, 1]}
+            found = session.run(total, feeds)
+            for place in ((0, 1), (1, 0), (2, 2)):
+                step = np.zeros((5, 3), np.float32)
+                step[place] = 1e-2
+                table.load(start + step, session)
+                above = session.run(loss, feeds)
+                table.load(start - step, session)
+                np.testing.assert_allclose(
+                    found[place], (above - session.run(loss, feeds)) / 2e-2, rtol=0.02, atol=1e-4
+                )
+            table.load(start.astype(np.float32), session)
+            length = session.run([norm, moved], feeds)[0]
+            np.testing.assert_allclose(session.run(table), start - found / max(length, 1), rtol=1e-4, atol=1e-5)
