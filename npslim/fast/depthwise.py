@@ -24,6 +24,8 @@ GROUP = 1 << 8  # products added up in single precision: those of some rows
 
 def correlate(x, w, y, slide):
     """`x` `[n, h, w, c]` by filters `[kh, kw, c]` into `y` `[n, oh, ow, c]`; zeros lie around x."""
+    if not y.size:
+        return
     c, columns = w.shape[2], max(1, min(LONG // w.shape[2], y.shape[2]))
     line = columns * c + PAD
     filters = scratch(10, w.shape[0] * w.shape[1] * line, w.dtype).reshape(*w.shape[:2], line)
@@ -45,7 +47,7 @@ def correlate(x, w, y, slide):
 
 def correlate_filter(x, g, w, slide):
     """The gradient of `correlate` by its filter, into `w`, for the cotangent `g` of y."""
-    found = tiles(x, g, slide, 2)
+    found = tiles(x, g, slide, 2) if g.size else []
     totals = cleared(10, (len(found), *w.shape))
 
     def one(number):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import npslim as slim
-from npslim.ops.conv import conv2d
+from npslim.ops.conv import conv2d, depthwise_conv2d_native
 from npslim.ops.normalize import fused_batch_norm
 
 
@@ -46,8 +46,10 @@ def test_convolutions_of_nothing(images, channels):
     x, w = slim.placeholder("float32", [None, 3, 3, channels]), slim.ones([3, 3, channels, 4])
     one = slim.ones([1, 1, channels, 4])
     feeds = {x: np.ones((images, 3, 3, channels))}
+    by_channel = slim.ones([3, 3, channels, 1])
     ys = [conv2d(x, w, strides=1, padding="VALID"), conv2d(x, one, strides=1, padding="SAME")]
-    fetches = [*ys, *slim.gradients(ys, [x, w, one])]
+    ys += [depthwise_conv2d_native(x, by_channel, strides=stride, padding="SAME") for stride in (1, 2)]
+    fetches = [*ys, *slim.gradients(ys, [x, w, one, by_channel])]
     for plain, fast in zip(
         *(slim.Session(kernels=name).run(fetches, feeds) for name in ("plain", "fast")), strict=True
     ):
