@@ -2,7 +2,7 @@
 
 A line is an expression over `tf` and `np`; its value is what a session gives for it. `M` is float32 [3, 4], `I` int32
 [3, 4] between 0 and 5, `V` float32 [6] with equal elements, `S` strings [3], `C` complex64 [2, 3], `Q` float32
-[2, 3, 3] regular matrices, `P` float32 [2, 5, 6, 2] images.
+[2, 3, 3] regular matrices, `P` float32 [2, 5, 6, 2] images, `L` int64 [2, 2] classes of three.
 """
 
 CALLS = r"""
@@ -142,6 +142,14 @@ tf.layers.separable_conv2d(P, 3, 3, depthwise_initializer=ones, pointwise_initia
 tf.layers.separable_conv2d(P, 3, 3, 2, 'same', depthwise_initializer=ones, pointwise_initializer=ones)
 project(P, tf, [1., 0.2, -0.7, -0.1, 0.9, 0.6, 0.01, 0.02], 'NEAREST')
 project(P, tf, [1., 0.2, -0.7, -0.1, 0.9, 0.6, 0.01, 0.02], 'BILINEAR')
+tf.nn.nce_loss(M, V[:3], L[:, :1], M[1:], 2, 3, 1, ([1, 2], [[0.5], [0.2]], [0.3, 0.6]))
+tf.nn.nce_loss(M, V[:3], L, M[1:], 2, 3, 2, ([1, 2], [[0.5, 0.1], [0.2, 0.3]], [0.3, 0.6]), True)
+tf.nn.sampled_softmax_loss(M, V[:3], L[:, :1], M[1:], 2, 3, 1, ([1, 2], [[0.5], [0.2]], [0.3, 0.6]))
+tf.nn.sampled_softmax_loss([M[:2], M[2:]], V[:3], L[:, :1], M[1:], 2, 3, 1, ([1, 2], [[0.5], [0.2]], [0.3, 0.6]), False)
+tf.gradients(tf.nn.nce_loss(M, V[:3], L, M[1:], 2, 3, 2, ([1, 2], [[0.5, 0.1], [0.2, 0.3]], [0.3, 0.6])), [M, V])
+tf.nn.log_uniform_candidate_sampler(L, 2, 3, False, 10)[1]
+tf.nn.uniform_candidate_sampler(L, 2, 3, False, 10)[1]
+tf.nn.fixed_unigram_candidate_sampler(L + 1, 2, 3, False, 4, '', 0.75, 1, unigrams=[1., 2., 3.])[1]
 """  # fmt: skip
 
 
@@ -159,5 +167,5 @@ def names(tf, np, project):
         "V": tf.constant([0.5, 1.5, -1.0, 0.5, 2.5, 1.0]), "S": tf.constant(["hello there", " two  words", "Foo"]),
         "C": tf.constant((rng.randn(2, 3) + 1j * rng.randn(2, 3)).astype(np.complex64)),
         "Q": tf.constant((rng.randn(2, 3, 3) + 3 * np.eye(3)).astype(np.float32)),
-        "P": tf.constant(rng.rand(2, 5, 6, 2).astype(np.float32)),
+        "P": tf.constant(rng.rand(2, 5, 6, 2).astype(np.float32)), "L": tf.constant([[0, 1], [2, 0]], tf.int64),
     }  # fmt: skip

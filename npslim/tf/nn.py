@@ -2,6 +2,13 @@
 
 from npslim import rnn_cell
 from npslim.ops.activation import crelu, log_sigmoid, sigmoid
+from npslim.ops.candidates import (
+    fixed_unigram_candidate_sampler,
+    log_uniform_candidate_sampler,
+    nce_loss,
+    sampled_softmax_loss,
+    uniform_candidate_sampler,
+)
 from npslim.ops.conv import (
     atrous_conv2d,
     atrous_conv2d_transpose,
