@@ -17,7 +17,7 @@ from npslim.fast.tiles import flat, halves
 from npslim.fast.workers import each, threads
 
 BLOCK = 1 << 17  # elements: 512 KB of float32
-SMALL = 2 << 10  # elements: below, the plain kernel is quicker, and its temporary arrays take little
+SMALL = 6 << 10  # elements of all its cells: below, the plain kernel is quicker, and its temporary arrays take little
 NOTHING = {}  # spares of which there are none
 PRODUCT = 1 << 19  # elements of a gradient's part: for each, BLAS lays out the cotangents anew
 
@@ -83,18 +83,18 @@ class Desks:
 def reserving(updates):
     """What takes all memory that updates in place need, so that none of them fails when another one is done.
 
-    updates: for each of them how many cells it has, and whether its gradient is a product, of which it forms parts.
-    The kernel takes, of each update, the cells and the gradient, or its two factors. It gives arrays for those cells
-    whose own are held by somebody, by the cell's `id`, and gradients as updates want them laid out, by that of the one
-    that there is.
+    updates: for each of them the number of its first input here, how many cells it has, whether its gradient is a
+    product, and whether it forms parts of that. The kernel takes, of each update, the cells and the gradient, or its
+    two factors. It gives arrays for those cells whose own are held by somebody, by the cell's `id`, and gradients as
+    updates want them laid out, by that of the one that there is.
     """
 
     def reserve(*inputs):
-        spares, inputs = {}, list(inputs)
-        for cells, by_factors, formed in updates:
-            states, operands = inputs[:cells], inputs[cells : cells + 1 + by_factors]
-            del inputs[: cells + 1 + by_factors]
-            if np.size(states[0].value) < SMALL:
+        spares = {}
+        for first, cells, by_factors, formed in updates:
+            states = inputs[first : first + cells]
+            operands = inputs[first + cells : first + cells + 1 + by_factors]
+            if np.size(states[0].value) * cells < SMALL:
                 continue
             if formed or not by_factors:
                 Desks(operands[-1].dtype, max(PRODUCT, operands[-1].shape[-1]) if formed else 0)
@@ -123,10 +123,11 @@ def _spare(cell, spares):
 
 def _factors_as_wanted(spares, value, x, g):
     """Put the second factor of a gradient among the spares if it must be laid out anew; all of it if need be."""
-    if not _fit(value, flat(x), flat(g)):
-        spares[id(x), id(g)] = (flat(x).T @ flat(g)).reshape(value.shape)
-    elif not flat(g).flags.c_contiguous:
-        spares[id(g)] = np.ascontiguousarray(flat(g))
+    rows, columns = flat(x), flat(g)
+    if not _fit(value, rows, columns):
+        spares[id(x), id(g)] = (rows.T @ columns).reshape(value.shape)
+    elif not columns.flags.c_contiguous:
+        spares[id(g)] = np.ascontiguousarray(columns)
 
 
 def blocked(block_update, kernel, cells, writable=writable):
@@ -138,7 +139,7 @@ def blocked(block_update, kernel, cells, writable=writable):
 
     def update(*inputs, spares=NOTHING, **attrs):
         states, numbers, grad = inputs[:cells], inputs[cells:-1], inputs[-1]
-        if np.size(grad) < SMALL:
+        if np.size(grad) * cells < SMALL:
             return kernel(*inputs, **attrs)
         grad = spares.get(id(grad), grad)
         with locked(states):

@@ -85,13 +85,13 @@ def _reserve(draft):
     """Before the first update in place: all memory that any of them takes."""
     steps = draft.plan.steps
     places = [i for i, step in enumerate(steps) if step.node.op.name in UPDATES and not step.cells]
-    found = [steps[i] for i in places if not _is_tiny(steps[i].node.outputs[0].spec)]
+    found = [steps[i] for i in places if not _is_tiny(steps[i])]
     if not found:
         return
     slot, inputs, updates = draft.new_slot(), [], []
     for step in found:
         cells, product = UPDATES[step.node.op.name][1], step.rewritten
-        updates.append((cells, product, product and not _without_desks(step)))
+        updates.append((len(inputs), cells, product, product and not _without_desks(step)))
         inputs += [*step.inputs[:cells], *_operands(step)]
         step.inputs, step.kernel = (slot, *step.inputs), _with_spares(step.kernel)
     steps.insert(places[0], Step(found[0].node, reserving(updates), tuple(inputs), (slot,), (), rewritten=True))
@@ -109,8 +109,9 @@ def _without_desks(step):
     return by_product(UPDATES[step.node.op.name][0], step.node.attrs) is not None
 
 
-def _is_tiny(spec):
-    return is_full(spec.shape) and math.prod(spec.shape) < SMALL
+def _is_tiny(step):
+    shape, cells = step.node.outputs[0].spec.shape, UPDATES[step.node.op.name][1]
+    return is_full(shape) and math.prod(shape) * cells < SMALL
 
 
 def _small_ones_last(steps):
