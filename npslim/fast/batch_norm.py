@@ -59,6 +59,17 @@ class Blocks:
     def temporary(self, number, like):
         return scratch(number, like.size, self.dtype).reshape(like.shape)
 
+    def each(self, work):
+        """`work(number)` for each block, shared out; a part of a long row goes with the block before it."""
+        whole = max(1, len(self.parts) - (self.parts[-1].stop - self.parts[-1].start < self.length))
+
+        def one(number):
+            work(number)
+            if number == whole - 1:
+                work(whole)
+
+        each(work if whole == len(self.parts) else one, range(whole))
+
     def sums(self, number=1):
         """Zeros for that many sums of each block: what `total` makes, some sums side by side for each channel."""
         shape = (len(self.parts), number, self.narrow, self.c)
@@ -107,7 +118,7 @@ def moments(x):
         blocks.total(block, totals[number, 0])
         blocks.total(np.multiply(block, block, out=block), totals[number, 1])
 
-    each(one, range(len(totals)))
+    blocks.each(one)
     first, second = added_up(totals)
     np.divide(first, m, out=first)
     np.divide(second, m, out=second)
@@ -122,7 +133,7 @@ def column_sums(x):
         return np.ones(len(x), x.dtype) @ x
     blocks, flat = Blocks(x), x.reshape(-1)
     totals = blocks.sums()
-    each(lambda number: blocks.total(flat[blocks.parts[number]], totals[number, 0]), range(len(totals)))
+    blocks.each(lambda number: blocks.total(flat[blocks.parts[number]], totals[number, 0]))
     return added_up(totals)[0].astype(x.dtype)
 
 
@@ -133,7 +144,8 @@ def normalize(x, mean, rate, offset, y, relu=False):
     zeros = block_of_zeros(blocks.length, x.dtype)
     source, target = x.reshape(-1), y.reshape(-1)
 
-    def one(part):
+    def one(number):
+        part = blocks.parts[number]
         block, out = blocks.block(source, part), blocks.block(target, part)
         np.subtract(block, along(means, block), out=out)
         np.multiply(out, along(rates, out), out=out)
@@ -141,7 +153,7 @@ def normalize(x, mean, rate, offset, y, relu=False):
         if relu:
             np.maximum(out, along(zeros, out), out=out)
 
-    each(one, blocks.parts)
+    blocks.each(one)
 
 
 def rescale(x, rate, shift, relu=False):
@@ -150,7 +162,8 @@ def rescale(x, rate, shift, relu=False):
     rates, shifts = blocks.tiled(shift if rate is None else rate, shift)
     zeros, target = block_of_zeros(blocks.length, x.dtype), x.reshape(-1)
 
-    def one(part):
+    def one(number):
+        part = blocks.parts[number]
         block = blocks.block(target, part)
         if rate is not None:
             np.multiply(block, along(rates, block), out=block)
@@ -158,7 +171,7 @@ def rescale(x, rate, shift, relu=False):
         if relu:
             np.maximum(block, along(zeros, block), out=block)
 
-    each(one, blocks.parts)
+    blocks.each(one)
 
 
 def gradients(g, x, scale, mean, inverse, out, y=None):
@@ -181,7 +194,7 @@ def gradients(g, x, scale, mean, inverse, out, y=None):
         block = np.subtract(block, along(means, block), out=blocks.temporary(0, block)).reshape(-1)
         blocks.total(np.multiply(block, cut[part], out=block), totals[number, 1])
 
-    each(add_up, range(len(totals)))
+    blocks.each(add_up)
     g_offset, products = added_up(totals)
     rate, g_scale = scale * inverse, np.multiply(products, inverse, out=products)
     found = g_scale.astype(dtype), g_offset.astype(dtype)
@@ -189,7 +202,8 @@ def gradients(g, x, scale, mean, inverse, out, y=None):
     slope = np.divide(np.multiply(rate * inverse, g_scale, out=g_scale), -m, out=g_scale)
     means, rates, slopes, shifts = blocks.tiled(mean, rate, slope, shift)
 
-    def one(part):
+    def one(number):
+        part = blocks.parts[number]
         block, into = blocks.block(source, part), blocks.block(target, part)
         block = np.subtract(block, along(means, block), out=blocks.temporary(0, block))
         np.multiply(block, along(slopes, block), out=block)
@@ -197,7 +211,7 @@ def gradients(g, x, scale, mean, inverse, out, y=None):
         np.multiply(blocks.block(cut, part), along(rates, into), out=into)
         np.add(target[part], block.reshape(-1), out=target[part])
 
-    each(one, blocks.parts)
+    blocks.each(one)
     return found
 
 
