@@ -119,6 +119,11 @@ class Session:
                 self.input_queue = run.queue or self.input_queue
         return [_fetched(values[plan.slots[leaf]]) if isinstance(leaf, Tensor) else None for leaf in leaves]
 
+    @property
+    def graph_def(self):
+        """The session's graph as a GraphDef."""
+        return self.graph.as_graph_def()
+
     def step(self, fetches, feed_dict=None) -> Iterator[Event]:
         """Run `fetches` one node at a time: yields an `Event` for each, when it has run.
 

@@ -7,7 +7,7 @@ before: variables.py   next: checkpoint.py
 
 from npslim.autograd import gradients
 from npslim.errors import ArgumentTypeError, InvalidArgumentError
-from npslim.graph import GraphKeys, IndexedSlices, control_dependencies, get_default_graph
+from npslim.graph import GraphKeys, IndexedSlices, control_dependencies, get_default_graph, user_line
 from npslim.initializers import zeros_initializer
 from npslim.op import as_tensor
 from npslim.ops import state
@@ -78,7 +78,11 @@ class Optimizer:
         """
         var_list = trainable_variables() if var_list is None else list(var_list)
         if not var_list:
-            raise InvalidArgumentError("No variables to optimize.", expected="trainable variables", got="none")
+            names = ", ".join([var.op.name for var in trainable_variables()][:4])
+            raise InvalidArgumentError(
+                "No variables to optimize.", expected="trainable variables", got="none", made_at=user_line(),
+                hint=f"is the scope of var_list right? Some that there are: {names}" if names else None,
+            )  # fmt: skip
         _check_variables(var_list)
         grads = gradients(loss, var_list, grad_ys=grad_loss)
         return list(zip(grads, var_list, strict=True))

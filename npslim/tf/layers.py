@@ -256,7 +256,7 @@ def batch_normalization(
         return batch_norm(
             inputs, momentum, center, scale, epsilon, is_training=training, trainable=trainable, scope=opened,
             data_format="NCHW" if first else "NHWC", renorm=renorm, renorm_clipping=renorm_clipping,
-            renorm_decay=renorm_momentum, fused=fused, adjustment=adjustment,
+            renorm_decay=renorm_momentum, fused=fused if rank in (4, 5) else False, adjustment=adjustment,
             param_initializers={
                 "beta": beta_initializer, "gamma": gamma_initializer or ones, "moving_mean": moving_mean_initializer,
                 "moving_variance": moving_variance_initializer or ones,

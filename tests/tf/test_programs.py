@@ -204,3 +204,34 @@ def test_one_table_is_looked_up_by_ids_of_two_ranks():
             table.load(start.astype(np.float32), session)
             length = session.run([norm, moved], feeds)[0]
             np.testing.assert_allclose(session.run(table), start - found / max(length, 1), rtol=1e-4, atol=1e-5)
+
+
+def test_batch_normalization_of_vectors_keeps_the_variance_of_the_batch_itself():
+    """`tf.layers` divides by n, gamma comes first; `slim.batch_norm` divides by n - 1 there, and has beta first."""
+    x = np.random.RandomState(0).randn(4, 3).astype(np.float32)
+    tf.layers.batch_normalization(tf.constant(x), momentum=0.0, training=True, name="bn")
+    names = [variable.op.name for variable in tf.global_variables()]
+    assert names == ["bn/gamma", "bn/beta", "bn/moving_mean", "bn/moving_variance"]
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        session.run(tf.get_collection(tf.GraphKeys.UPDATE_OPS))
+        np.testing.assert_allclose(session.run("bn/moving_variance:0"), x.var(0), rtol=1e-5)
+
+
+def test_a_scope_without_variables_says_which_there_are():
+    w = tf.get_variable("generator/w", [2])
+    wrong = tf.get_collection(tf.GraphKeys.TRAINABLE_VARIABLES, "genrator")
+    with pytest.raises(ValueError, match="No variables to optimize") as found:
+        tf.train.AdamOptimizer().minimize(tf.reduce_sum(w), var_list=wrong)
+    assert "there are: generator/w" in str(found.value)
+
+
+def test_a_session_tells_its_graph_def():
+    x = tf.placeholder(tf.float32, [None, 2], "x")
+    tf.identity(x @ tf.get_variable("w", initializer=[[1.0], [2.0]]), name="out")
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        frozen = tf.graph_util.convert_variables_to_constants(session, session.graph_def, ["out"])
+    with tf.Graph().as_default(), tf.Session() as session:
+        tf.import_graph_def(frozen, name="import")
+        assert session.run("import/out:0", {"import/x:0": [[3.0, 4.0]]}).tolist() == [[11.0]]
