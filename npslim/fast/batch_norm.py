@@ -61,7 +61,9 @@ class Blocks:
 
     def each(self, work):
         """`work(number)` for each block, shared out; a part of a long row goes with the block before it."""
-        whole = max(1, len(self.parts) - (self.parts[-1].stop - self.parts[-1].start < self.length))
+        whole = len(self.parts)
+        if whole > 1 and self.parts[-1].stop - self.parts[-1].start < self.length:
+            whole -= 1
 
         def one(number):
             work(number)

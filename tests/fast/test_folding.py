@@ -60,6 +60,15 @@ def test_inference_gives_what_the_plain_kernels_give(batch, where):
     assert np.abs(fast - sessions[1].run(y, feeds)).max() > 1e-3 * np.abs(fast).max()
 
 
+def test_inference_on_no_images(where):
+    images = slim.placeholder("float32", [None, 20, 20, 3], name="images")
+    _, y = net(images)
+    session = slim.Session(kernels="fast")
+    session.run(slim.global_variables_initializer())
+    for count in (0, 2, 0):
+        assert session.run(y, {images: np.ones((count, 20, 20, 3))}).shape == (count, 10, 10, 4)
+
+
 @pytest.mark.parametrize("op, shape", [(conv2d, (3, 3, 6, 10)), (depthwise_conv2d_native, (3, 3, 6, 2))])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_errs_by_no_more_than_the_sums(op, shape, dtype, where):
