@@ -18,8 +18,7 @@ def take_over(steps, groups, last, lent):
     for i, step in enumerate(steps):
         if step.node.op.name == "assign" and not step.rewritten:
             group = groups.find(step.inputs[1])
-            owner = groups.owner[group]
-            own = owner is not None and owner not in lent
+            own = groups.owner[group] is not None and lent.isdisjoint(members[group])
             if own and all(last.get(slot, i + 1) <= i for slot in members[group]):
                 step.kernel = _taking(step.kernel, step.node.attrs["validate_shape"])
 

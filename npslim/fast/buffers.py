@@ -104,11 +104,16 @@ def _views(draft, step):
         return step.outputs, ()
     if name == "fused_batch_norm":  # moments that it is given it gives back
         return ((), ()) if step.node.attrs["is_training"] else (step.outputs[1:], step.inputs[-2:])
-    if not step.outputs or step.outputs[0] in draft.loops or name in FRESH:
+    if not step.outputs or _makes_memory(draft, step):
         return (), ()
     if name == "add_n" and len(step.inputs) > 1:  # a single term may come back as it is
         return (), ()
     return step.outputs, _viewed(step)
+
+
+def _makes_memory(draft, step):
+    """True if it is known that the first output is an array of its own."""
+    return bool(step.outputs) and (step.outputs[0] in draft.loops or step.node.op.name in FRESH)
 
 
 def _viewed(step):
@@ -142,23 +147,27 @@ def last_uses(draft):
 def reuse_buffers(draft):
     """Loops write into an input that dies there, else into a buffer of an arena, which gets it back in the end.
 
-    Assignments take over an array that dies there.
+    Assignments take over an array that dies there. An input that may be a view may be one number, repeated: where it
+    cannot be written to, the loop takes a buffer, too, which is given back with what it should have lain in.
     """
     groups, last = sharing(draft), last_uses(draft)
-    arena, places = draft.new_slot(), {}
+    arena, taken = draft.new_slot(), set()
     members, parts = groups.members(), {slot for step in draft.plan.steps if _is_part(step) for slot in step.outputs}
+    own = {slot for step in draft.plan.steps if _makes_memory(draft, step) for slot in step.outputs}
+    small = {slot for tensor, slot in draft.plan.slots.items() if is_small(tensor.spec)}  # an arena has none of these
     for i, step in enumerate(draft.plan.steps):
         loop = draft.loops.get(step.outputs[0]) if step.outputs else None
         if loop is not None:
-            places[step.outputs[0]] = place = _dying_input(loop, groups, members, last, i, parts)
+            place = _dying_input(loop, groups, members, last, i, parts)
+            take = place is None or loop.inputs[place] not in own
             if place is not None:
                 dying, made = groups.find(loop.inputs[place]), groups.find(step.outputs[0])
                 members[dying] += members.pop(made)
                 groups.put_into(dying, step.outputs[0])
-            step.kernel = loop.kernel(place, take=place is None)
-            step.inputs = loop.inputs if place is not None else (arena, *loop.inputs)
-    small = {slot for tensor, slot in draft.plan.slots.items() if is_small(tensor.spec)}  # an arena has none of these
-    taken = {slot for slot, place in places.items() if place is None and slot not in small}
+            step.kernel = loop.kernel(place, take)
+            step.inputs = (arena, *loop.inputs) if take else loop.inputs
+            if take and step.outputs[0] not in small:
+                taken.add(step.outputs[0])
     take_over(draft.plan.steps, groups, last, taken)
     if draft.loops:
         _give_back(draft, arena, _deaths(groups, members, taken, last))
@@ -190,7 +199,7 @@ def _deaths(groups, members, taken, last):
     deaths = {}
     for slot in taken:
         group = groups.find(slot)
-        if groups.owner[group] == slot and all(other in last for other in members[group]):
+        if groups.owner[group] is not None and all(other in last for other in members[group]):
             deaths.setdefault(max(last[other] for other in members[group]), []).append(slot)
     return deaths
 

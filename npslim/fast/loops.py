@@ -5,6 +5,8 @@ of elementwise steps passes over memory once. The functions and their order are 
 """
 
 import functools
+import itertools
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +21,10 @@ SMALL = 1 << 12  # elements: below, the plain kernel is as quick
 BOOL, BITS = np.dtype(bool), {n: np.dtype(f"i{n}") for n in (2, 4, 8)}  # of a mask; as long as a floating number
 RUNNING, ZEROS, SIXES = "running", "zeros", "sixes"  # operands: what the part before gave, a block of zeros, of sixes
 CONSTANTS = {ZEROS: (), SIXES: (6,)}  # what `block_of_zeros` takes for them
+TARGETS = {  # what `explain` says: (in place of an input, into a buffer of an arena)
+    (False, False): "", (False, True): ", into a buffer",
+    (True, False): ", in place", (True, True): ", in place or into a buffer",
+}  # fmt: skip
 
 
 def where_positive(g, y, out):
@@ -129,7 +135,7 @@ class Loop:
     def kernel(self, place, take=False):
         """The function of the inputs' arrays: into input number `place`, or into a new array where that is None.
 
-        take: the first argument is an arena, which gives the new array.
+        take: the first argument is an arena, which gives the new array; also where that input cannot be written to.
         """
         parts = [(function, tuple(self._number(x) for x in operands)) for function, operands in self.parts]
         lead, dtype, kinds = self.kinds.index("whole"), self.spec.dtype, self.kinds
@@ -140,15 +146,20 @@ class Loop:
             whole = inputs[lead]
             if whole.size < SMALL:
                 return small(*inputs)
-            rows = not _as_expected(inputs, kinds, whole.shape, dtype)
-            if rows and not self._in_rows(inputs, whole.shape):
-                return small(*inputs)
+            rows, copied = False, None
+            if not _as_expected(inputs, kinds, whole.shape, dtype):
+                rows, copied = self._laid_out(inputs, whole.shape, place)
+                if not rows and copied is None:
+                    return small(*inputs)
             if place is not None and inputs[place].flags.writeable and inputs[place].flags.c_contiguous:
                 out = inputs[place]
             elif arena is not None:
                 out = arena.take(whole.shape, dtype, whole.size)
             else:
                 out = np.empty(whole.shape, dtype)
+            if copied is not None:
+                out[...] = inputs[copied]
+                inputs = (*inputs[:copied], out, *inputs[copied + 1 :])
             by_blocks(parts, inputs, kinds, out, rows)
             return out
 
@@ -160,27 +171,32 @@ class Loop:
 
         chosen = loop_taking if take else loop
         chosen.label = "loop " + "+".join(function.__name__ for function, _ in parts)
-        chosen.label += ", in place" if place is not None else ", into a buffer" if take else ""
+        chosen.label += TARGETS[place is not None, take]
         return chosen
 
     def _number(self, operand):
         return operand if operand is RUNNING or operand in CONSTANTS else self.inputs.index(operand)
 
-    def _in_rows(self, inputs, shape):
-        """True if all is as expected, but that some arrays are columns of wider ones, in rows one behind the other."""
+    def _laid_out(self, inputs, shape, place):
+        """(True if some arrays are columns of wider ones, number of the one that has to be copied first, or None).
+
+        That may be one number, repeated without memory for it. (False, None): something else is not as expected.
+        """
         apart = [
             i
             for i, (x, kind) in enumerate(zip(inputs, self.kinds, strict=True))
             if kind == "whole" and type(x) is np.ndarray and not x.flags.c_contiguous
         ]
         others, kinds = ([x for i, x in enumerate(a) if i not in apart] for a in (inputs, self.kinds))
-        return _as_expected(others, kinds, shape, self.spec.dtype) and all(
-            inputs[i].shape == shape
-            and inputs[i].dtype == self.spec.dtype
-            and _has_rows(inputs[i])
-            and self._may_lie_apart(i)
-            for i in apart
+        fit = all(
+            inputs[i].shape == shape and inputs[i].dtype == self.spec.dtype and _in_order(inputs[i]) for i in apart
         )
+        strange = [i for i in apart if not (_has_rows(inputs[i]) and self._may_lie_apart(i))]
+        if not fit or len(strange) > 1 or not _as_expected(others, kinds, shape, self.spec.dtype):
+            return False, None
+        if strange and not (self.used_first(self.inputs[strange[0]]) and place in (None, strange[0])):
+            return False, None
+        return len(apart) > len(strange), strange[0] if strange else None
 
     def _may_lie_apart(self, number):
         """True if NumPy's functions alone read the input, or those of ours that take their first operand as it lies."""
@@ -203,6 +219,12 @@ def _has_rows(x):
     """True if the elements of a row lie together, and from each row to the next it is equally far."""
     steps = zip(x.strides[:-2], x.strides[1:-1], x.shape[1:-1], strict=True)
     return x.strides[-1] == x.itemsize and all(far == near * n for far, near, n in steps)
+
+
+def _in_order(x):
+    """True if later dimensions have the shorter strides, or none: what NumPy computes of them then has all in order."""
+    strides = [step for step, n in zip(x.strides, x.shape, strict=True) if step and n > 1]
+    return all(a >= b > 0 for a, b in itertools.pairwise([math.inf, *strides]))
 
 
 def _as_expected(inputs, kinds, shape, dtype):

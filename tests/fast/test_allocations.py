@@ -23,9 +23,9 @@ OPTIMIZERS = {
     "dual averaging": lambda: slim.AdagradDAOptimizer(0.01, slim.get_or_create_global_step()),
 }
 # Types of nodes that have the plain kernel alone, but for two: in the last net einsum takes 66 kB; in resnet_v1 a batch
-# norm of 2,048 channels takes up to 71, and relu's gradient cannot be put into that of a mean, one number repeated.
+# norm of 2,048 channels takes up to 71.
 KNOWN = {
-    **dict.fromkeys((f"resnet_v1_{layers}" for layers in (50, 101, 152, 200)), {"ReluGrad", "FusedBatchNormGradV3"}),
+    **dict.fromkeys((f"resnet_v1_{layers}" for layers in (50, 101, 152, 200)), {"FusedBatchNormGradV3"}),
     "cifarnet": {"LRN", "SumOfNear", "Square", "Pow"},
     "inception_v2": {"DepthwiseConv2dNative", "DepthwiseConv2dNativeBackpropFilter"},  # of several filters a channel
     "mobilenet_v2": {"DepthwiseConv2dNativeBackpropInput"},

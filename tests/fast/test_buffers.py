@@ -85,3 +85,25 @@ def test_a_loop_over_a_part_of_a_concatenation():
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 1 << 16
+
+
+@pytest.mark.parametrize("axes", [[1, 2], [0, 1], [3], None])
+def test_a_loop_over_the_gradient_of_a_mean(axes):
+    """It is a few numbers, repeated without memory for them: the loop that would be in place takes a buffer."""
+    x = slim.placeholder("float32", [3, 20, 30, 40])
+    mean = slim.reduce_mean(slim.relu(slim.tanh(x)), axes)
+    gradient = slim.gradients(slim.reduce_sum(mean * mean), [x])[0]
+    total = slim.exp(-slim.reduce_sum(gradient))
+    feeds = {x: np.random.default_rng(0).normal(size=(3, 20, 30, 40)).astype("f")}
+    plain, fast = (slim.Session(kernels=name, threads=1) for name in ("plain", "fast"))
+    for _ in range(3):
+        kept = fast.run([gradient, total], feeds)
+        for a, b in zip(plain.run([gradient, total], feeds), kept, strict=True):
+            np.testing.assert_array_equal(a, b)
+        assert fast.run(total, feeds) == kept[1]
+    assert "in place or into a buffer" in fast.explain(total, feeds)
+    tracemalloc.start()
+    fast.run(total, feeds)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1 << 16
