@@ -8,6 +8,7 @@ import typing as _typing
 
 from npslim import layers
 from npslim.autograd import check_gradients, gradients
+from npslim.defaults import get_default_session
 from npslim.dtypes import (
     as_dtype,
     complex64,
@@ -26,13 +27,8 @@ from npslim.dtypes import (
     uint64,
 )
 from npslim.dtypes import bool_ as bool
-from npslim.graph import EXPORTS as _EXPORTS
 from npslim.graph import (
     Graph,
-    GraphKeys,
-    IndexedSlices,
-    Node,
-    Tensor,
     add_to_collection,
     add_to_collections,
     colocate_with,
@@ -41,10 +37,11 @@ from npslim.graph import (
     get_collection,
     get_collection_ref,
     get_default_graph,
-    get_default_session,
     reset_default_graph,
     set_random_seed,
 )
+from npslim.graph_keys import GraphKeys
+from npslim.indexed_slices import IndexedSlices
 from npslim.initializers import (
     constant_initializer,
     glorot_normal_initializer,
@@ -241,6 +238,7 @@ from npslim.ops.state import (
 from npslim.ops.state import tuple_ as tuple
 from npslim.ops.trigonometry import cos, cosh, sin, sinh, tan, tanh
 from npslim.profiler import profile
+from npslim.registry import EXPORTS as _EXPORTS
 from npslim.scopes import (
     AUTO_REUSE,
     VariableScope,
@@ -257,6 +255,7 @@ from npslim.scopes import (
 from npslim.session import InteractiveSession, Session
 from npslim.shown import VIEWS as _VIEWS
 from npslim.spec import Dimension, TensorShape
+from npslim.tensor import Node, Tensor
 from npslim.variables import (
     Variable,
     VariableDeviceChooser,

@@ -16,9 +16,11 @@ from npslim import checkpoint_files as files
 from npslim import resume
 from npslim.array_files import open_weights
 from npslim.errors import ArgumentTypeError, InvalidArgumentError, NotFoundError, OpError, ShapeError, nearest
-from npslim.graph import EXPORTS, GraphKeys, get_default_graph
+from npslim.graph import get_default_graph
+from npslim.graph_keys import GraphKeys
 from npslim.logs import logger
 from npslim.ops.state import group, placeholder
+from npslim.registry import EXPORTS
 from npslim.spec import compatible, show_shape
 from npslim.variables import Variable
 

@@ -3,7 +3,8 @@
 `npslim.doctor.examine(...)` returns them; `learning.train` and `evaluation` log what it finds.
 """
 
-from npslim.graph import GraphKeys, get_default_graph, needed
+from npslim.graph import get_default_graph, needed
+from npslim.graph_keys import GraphKeys
 from npslim.logs import logger
 
 _UPDATES_HINT = (

@@ -12,7 +12,8 @@ from npslim.checkpoint import Saver, checkpoint_exists, latest_checkpoint
 from npslim.dtypes import int64
 from npslim.errors import DataLossError, InvalidArgumentError, NotFoundError
 from npslim.events import open_writer
-from npslim.graph import GraphKeys, get_default_graph
+from npslim.graph import get_default_graph
+from npslim.graph_keys import GraphKeys
 from npslim.hooks import FinalOpsHook, SessionRunArgs, SessionRunHook, default_summary_op
 from npslim.logs import logger
 from npslim.monitored import MonitoredSession, Scaffold

@@ -4,9 +4,9 @@ Elements and results may be nestings of tensors. Gradients reach the elements, t
 function uses from outside, to any order.
 """
 
+from npslim.caller import user_line
 from npslim.dtypes import numpy_dtype
 from npslim.errors import ArgumentTypeError, InvalidArgumentError, ShapeError
-from npslim.graph import user_line
 from npslim.op import as_tensor
 from npslim.ops.control import flat, mapped, outline, packed
 from npslim.ops.join import concat

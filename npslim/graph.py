@@ -1,21 +1,17 @@
 """DEFINE. A graph is an append-only list of nodes that hold no values.
 
-A `Node` is one application of an op, a `Tensor` is one of its outputs. Inputs exist before outputs, so the order of
-definition is a running order. Names, scopes and collections follow TensorFlow's rules, because checkpoints, filters
-and old programs rely on them.
+Inputs exist before outputs, so the order of definition is a running order. Beside the list, a graph keeps collections,
+which are lists with names that a program puts things into: its variables, its losses.
 
-before: spec.py   next: op.py
+before: graph_scopes.py   next: op.py
 """
 
 import contextlib
-import os
 import re
-import sys
-import threading
 from collections.abc import Iterable
-from typing import Any
 
-from npslim.dtypes import DTYPES
+from npslim import defaults
+from npslim.caller import user_frame
 from npslim.errors import (
     ArgumentTypeError,
     GraphError,
@@ -25,243 +21,32 @@ from npslim.errors import (
     ScopeError,
     nearest,
 )
-from npslim.later import Table
+from npslim.graph_scopes import Scopes
+from npslim.indexed_slices import IndexedSlices
+from npslim.registry import EXPORTS
 from npslim.shown import Shown
-from npslim.spec import Spec, TensorShape, as_shape, merge, show_shape
+from npslim.tensor import Node, Tensor
 
-_PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
-_VALID_NODE_NAME = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.\\\-/]*")
-_VALID_SCOPE_NAME = re.compile(r"[A-Za-z0-9_.\\\-/]*")
-
-OPERATORS = Table()  # "__add__" -> the op that computes it, and some that tensors need; filled by ops/
-
-
-class GraphKeys:
-    """The standard names of collections."""
-
-    GLOBAL_VARIABLES = "variables"
-    VARIABLES = "variables"
-    LOCAL_VARIABLES = "local_variables"
-    METRIC_VARIABLES = "metric_variables"
-    MODEL_VARIABLES = "model_variables"
-    TRAINABLE_VARIABLES = "trainable_variables"
-    SUMMARIES = "summaries"
-    QUEUE_RUNNERS = "queue_runners"
-    TABLE_INITIALIZERS = "table_initializer"
-    ASSET_FILEPATHS = "asset_filepaths"
-    MOVING_AVERAGE_VARIABLES = "moving_average_variables"
-    REGULARIZATION_LOSSES = "regularization_losses"
-    CONCATENATED_VARIABLES = "concatenated_variables"
-    SAVERS = "savers"
-    WEIGHTS = "weights"
-    BIASES = "biases"
-    ACTIVATIONS = "activations"
-    UPDATE_OPS = "update_ops"
-    LOSSES = "losses"
-    SAVEABLE_OBJECTS = "saveable_objects"
-    RESOURCES = "resources"
-    LOCAL_RESOURCES = "local_resources"
-    TRAINABLE_RESOURCE_VARIABLES = "trainable_resource_variables"
-    INIT_OP = "init_op"
-    LOCAL_INIT_OP = "local_init_op"
-    READY_OP = "ready_op"
-    READY_FOR_LOCAL_INIT_OP = "ready_for_local_init_op"
-    SUMMARY_OP = "summary_op"
-    GLOBAL_STEP = "global_step"
-    EVAL_STEP = "eval_step"
-    TRAIN_OP = "train_op"
-    COND_CONTEXT = "cond_context"
-    WHILE_CONTEXT = "while_context"
+# What programs may import from here as well.
+from npslim.caller import check_function, user_line  # noqa: F401 # isort: skip
+from npslim.defaults import get_default_session, leave, sessions  # noqa: F401 # isort: skip
+from npslim.graph_keys import GraphKeys  # noqa: F401 # isort: skip
+from npslim.registry import OPERATORS  # noqa: F401 # isort: skip
+from npslim.tensor import Operators, shapes_of  # noqa: F401 # isort: skip
 
 
-def _operator(method):
-    def apply(self, *others):
-        return OPERATORS[method](self, *others)
-
-    apply.__name__ = method
-    return apply
-
-
-class Operators(Shown):
-    """Python's operators for tensors and variables: each is the op that `OPERATORS` names."""
-
-    __slots__ = ("__weakref__",)
-
-    __add__, __radd__ = _operator("__add__"), _operator("__radd__")
-    __sub__, __rsub__ = _operator("__sub__"), _operator("__rsub__")
-    __mul__, __rmul__ = _operator("__mul__"), _operator("__rmul__")
-    __truediv__, __rtruediv__ = _operator("__truediv__"), _operator("__rtruediv__")
-    __floordiv__, __rfloordiv__ = _operator("__floordiv__"), _operator("__rfloordiv__")
-    __mod__, __rmod__ = _operator("__mod__"), _operator("__rmod__")
-    __pow__, __rpow__ = _operator("__pow__"), _operator("__rpow__")
-    __matmul__, __rmatmul__ = _operator("__matmul__"), _operator("__rmatmul__")
-    __and__, __rand__ = _operator("__and__"), _operator("__rand__")
-    __or__, __ror__ = _operator("__or__"), _operator("__ror__")
-    __xor__, __rxor__ = _operator("__xor__"), _operator("__rxor__")
-    __lt__, __le__ = _operator("__lt__"), _operator("__le__")
-    __gt__, __ge__ = _operator("__gt__"), _operator("__ge__")
-    __neg__, __abs__, __invert__ = _operator("__neg__"), _operator("__abs__"), _operator("__invert__")
-    __getitem__ = _operator("__getitem__")
-    __array_priority__ = 100  # so that ndarray + tensor asks the tensor
-
-    def __iter__(self):
-        raise ArgumentTypeError(
-            "A tensor cannot be iterated: it has no value yet.", got=self, hint="unstack(x) gives its parts"
-        )
-
-    def __bool__(self):
-        raise ArgumentTypeError(
-            "A tensor has no truth value while the graph is defined.", got=self, hint="cond(x, true_fn, false_fn)"
-        )
-
-    def __array__(self, *_, **__):
-        raise ArgumentTypeError(
-            "A tensor has no value while the graph is defined.", got=self, hint="session.run(x) computes it"
-        )
-
-
-class Tensor(Operators):
-    """Output `value_index` of a node. It has a name, a dtype and a static shape, and no value."""
-
-    __slots__ = ("op", "value_index", "spec", "aliases")
-
-    def __init__(self, node, value_index, spec):
-        self.op = node
-        self.value_index = value_index
-        self.spec = spec
-
-    @property
-    def name(self):
-        """'scope/node:0'."""
-        return f"{self.op.name}:{self.value_index}"
-
-    @property
-    def graph(self):
-        return self.op.graph
-
-    @property
-    def device(self):
-        return self.op.device
-
-    @property
-    def dtype(self):
-        return DTYPES[self.spec.dtype]
-
-    @property
-    def shape(self):
-        """The static shape, a TensorShape."""
-        return TensorShape(self.spec.shape)
-
-    def get_shape(self):
-        """The static shape, a TensorShape."""
-        return self.shape
-
-    def set_shape(self, shape):
-        """Add what is known of the static shape. Raises ValueError if it contradicts what was known."""
-        self.spec = Spec(merge(self.spec.shape, as_shape(shape)), self.spec.dtype, self.spec.known)
-
-    def consumers(self):
-        """The nodes that take this tensor as an input."""
-        return [node for node in self.graph.nodes[self.op.index + 1 :] if any(x is self for x in node.inputs)]
-
-    def eval(self, feed_dict=None, session=None):
-        """The value, computed by `session` or the default session."""
-        return _session(session).run(self, feed_dict)
-
-    def __repr__(self):
-        return f"<Tensor '{self.name}' {self.spec}>"
-
-
-class Node(Shown):
-    """One application of an op: inputs, attributes, outputs, a unique name, and the user's line that made it.
-
-    `forward`: for a node of a backward pass, the node whose gradient it helps to compute; else None.
-    """
-
-    __slots__ = (
-        "graph", "index", "op", "name", "inputs", "attrs", "outputs", "control_inputs", "device", "frame", "forward",
-        "__weakref__",
-    )  # fmt: skip
-
-    def __init__(self, graph, op, name, inputs, attrs, control_inputs, device, frame, forward=None):
-        self.graph = graph
-        self.index = len(graph.nodes)
-        self.op = op
-        self.name = name
-        self.inputs = tuple(inputs)
-        self.attrs = attrs
-        self.control_inputs = tuple(control_inputs)
-        self.device = device(self) if callable(device) else device
-        self.frame = frame
-        self.forward = forward
-        self.outputs: tuple[Tensor, ...] = ()
-
-    @property
-    def type(self):
-        """TensorFlow's name for the op: 'Conv2D', 'MatMul' ..."""
-        return self.op.type
-
-    @property
-    def made_at(self):
-        """'file:line' of the user's code that made this node."""
-        path, line = self.frame
-        shown = os.path.relpath(path) if path.startswith(os.getcwd() + os.sep) else path
-        return f"{shown}:{line}"
-
-    def get_attr(self, name):
-        """The attribute `name`. Raises ValueError if the node has none of that name."""
-        if name not in self.attrs:
-            raise InvalidArgumentError(
-                f"{self.name} has no attribute {name!r}.", expected=f"one of {sorted(self.attrs)}", got=name
-            )
-        return self.attrs[name]
-
-    def values(self):
-        """The output tensors."""
-        return self.outputs
-
-    def run(self, feed_dict=None, session=None):
-        """Run this node in `session` or the default session."""
-        _session(session).run(self, feed_dict)
-
-    def describe(self):
-        """One line: index, name, op, outputs, inputs."""
-        outputs = " ".join(str(t.spec) for t in self.outputs) or "-"
-        inputs = ", ".join(t.name for t in self.inputs)
-        return f"{self.index:5d}  {self.name:40s} {self.type:20s} {outputs:24s} <- {inputs}".rstrip()
-
-    def __repr__(self):
-        return f"<Node '{self.name}' type={self.type}>"
-
-
-EXPORTS = Table()  # what makes another form of a graph; modules above put their functions here
-
-
-class _Scope(threading.local):
-    """Where new nodes go: each thread has its own."""
+class Graph(Scopes, Shown):
+    """A list of nodes, with collections and a seed; for its names and scopes see `Scopes`."""
 
     def __init__(self):
-        self.name = ""
-        self.controls: tuple[Node, ...] = ()
-        self.device: Any = ""
-        self.frame = self.forward = None
-        self.gradients: dict[str, str] = {}
-
-
-class Graph(Shown):
-    """A list of nodes, with names, scopes, collections and a seed."""
-
-    def __init__(self):
+        super().__init__()
         self.nodes = []
         self.seed: int | None = None
         self.finalized = False
         self.collections = {}
         self.cotangents = {}  # tensor -> its gradients, one for each walk back that came by
         self.extras = {}  # what higher layers keep with a graph: the variables that scopes share, say
-        self.lock = threading.RLock()
-        self._scope = _Scope()
         self._by_name = {}
-        self._names_in_use = {}
 
     # ---- nodes
 
@@ -271,11 +56,11 @@ class Graph(Shown):
             self._check_not_finalized()
             if name in self._by_name:
                 raise ScopeError(f"Duplicate node name in graph: {name!r}.", hint="without a last / it is made unique")
-            scope = self._scope
-            frame = scope.frame or user_frame()
-            node = Node(self, op, name, inputs, attrs, scope.controls, scope.device, frame, scope.forward)
-            if scope.gradients and op.type in scope.gradients:
-                self.extras.setdefault("gradients", {})[node] = scope.gradients[op.type]
+            here = self._here
+            frame = here.frame or user_frame()
+            node = Node(self, op, name, inputs, attrs, here.controls, here.device, frame, here.forward)
+            if op.type in here.gradients:
+                self.extras.setdefault("gradients", {})[node] = here.gradients[op.type]
             node.outputs = tuple(Tensor(node, i, spec) for i, spec in enumerate(specs))
             self.nodes.append(node)
             self._by_name[name] = node
@@ -363,67 +148,16 @@ class Graph(Shown):
         """One line a node: index, name, op, outputs, inputs."""
         return "\n".join(node.describe() for node in self.nodes)
 
-    # ---- names and scopes
-
-    def unique_name(self, name, mark_as_used=True):
-        """`name` inside the current name scope, with `_1`, `_2` ... if it is taken (case does not count)."""
-        with self.lock:
-            if self._scope.name:
-                name = f"{self._scope.name}/{name}"
-            key, used = name.lower(), self._names_in_use
-            i = used.get(key, 0)
-            if mark_as_used:
-                used[key] = i + 1
-            if i > 0:
-                base = key
-                while key in used:
-                    key = f"{base}_{i}"
-                    i += 1
-                if mark_as_used:
-                    used[key] = 1
-                name = f"{name}_{i - 1}"
-            return name
-
-    def node_name(self, name):
-        """The unique name for a node that is asked to be called `name`; 'a/b/' means exactly 'a/b'."""
-        if name.endswith("/"):
-            return name[:-1]
-        if not _VALID_NODE_NAME.fullmatch(name) and not (self._scope.name and _VALID_SCOPE_NAME.fullmatch(name)):
-            raise ScopeError("This is not a valid name for a node.", expected="letters, digits and ._-/", got=name)
-        return self.unique_name(name)
-
-    def get_name_scope(self):
-        """The current name scope, without a slash at its end."""
-        return self._scope.name
-
-    @contextlib.contextmanager
-    def name_scope(self, name):
-        """Prefix names with a unique form of `name`; 'a/' means exactly that scope, None or '' the root."""
-        if name and not isinstance(name, str):
-            raise ArgumentTypeError("The name of a scope is a string.", got=repr(name))
-        if name and not _VALID_SCOPE_NAME.fullmatch(name) or name and not self._scope.name and name[0] in "_/-\\":
-            raise ScopeError("This is not a valid name for a scope.", expected="letters, digits and ._-/", got=name)
-        before = self._scope.name
-        if not name:
-            self._scope.name = ""
-        else:
-            self._scope.name = name[:-1] if name.endswith("/") else self.unique_name(name)
-        try:
-            yield self._scope.name + "/" if self._scope.name else ""
-        finally:
-            self._scope.name = before
+    # ---- order beyond that of inputs
 
     @contextlib.contextmanager
     def control_dependencies(self, control_inputs):
         """New nodes run after `control_inputs` (nodes, tensors, variables); None forgets the outer ones."""
-        before = self._scope.controls
-        added = [] if control_inputs is None else [self._as_node(x) for x in control_inputs]
+        before = self._here.controls if control_inputs is not None else ()
+        added = [self._as_node(x) for x in control_inputs or ()]
         added = [node for node in added if node is not None]  # a branch leaves outer nodes to the outer graph
-        self._scope.controls = tuple(dict.fromkeys((*(before if control_inputs is not None else ()), *added)))
-        try:
+        with self._here.set(controls=tuple(dict.fromkeys((*before, *added)))):
             yield
-        finally:
-            self._scope.controls = before
 
     def _as_node(self, obj):
         if isinstance(obj, IndexedSlices):
@@ -436,52 +170,6 @@ class Graph(Shown):
         if node.graph is not self:
             raise GraphError(f"{node.name} must be from the same graph.", made_at=node.made_at)
         return node
-
-    @contextlib.contextmanager
-    def device(self, device_name_or_function):
-        """Note a device, a name or a function of the node, on new nodes; the session decides where things run."""
-        before = self._scope.device
-        named = device_name_or_function
-        self._scope.device = named if isinstance(named, str) or callable(named) else named or ""
-        try:
-            yield
-        finally:
-            self._scope.device = before
-
-    @contextlib.contextmanager
-    def colocate_with(self, op, ignore_existing=False):
-        """Accepted for old programs: everything of a session is in one place."""
-        yield
-
-    @contextlib.contextmanager
-    def made_by(self, node):
-        """New nodes belong to the gradient of `node`, and carry its user's line: the line that asked for the value."""
-        scope = self._scope
-        before, scope.frame, scope.forward = (scope.frame, scope.forward), node.frame, node
-        try:
-            yield
-        finally:
-            scope.frame, scope.forward = before
-
-    @contextlib.contextmanager
-    def gradient_override_map(self, op_type_map):
-        """New nodes of a type that is in the dictionary get the gradient registered under the name it gives.
-
-        See `npslim.autograd.RegisterGradient`. Raises TypeError for anything but a dictionary of names.
-        """
-        if not isinstance(op_type_map, dict) or not all(
-            isinstance(n, str) for pair in op_type_map.items() for n in pair
-        ):
-            raise ArgumentTypeError(
-                "gradient_override_map takes a dictionary.", expected="{type of a node: name of a gradient}",
-                got=repr(op_type_map),
-            )  # fmt: skip
-        scope = self._scope
-        before, scope.gradients = scope.gradients, {**scope.gradients, **op_type_map}
-        try:
-            yield
-        finally:
-            scope.gradients = before
 
     # ---- collections
 
@@ -527,11 +215,11 @@ class Graph(Shown):
     @contextlib.contextmanager
     def as_default(self):
         """Make this the graph that new nodes go to, in this thread."""
-        _defaults.graphs.append(self)
+        defaults.graphs().append(self)
         try:
             yield self
         finally:
-            leave(_defaults.graphs, self)
+            defaults.leave(defaults.graphs(), self)
 
     def __getstate__(self):
         raise GraphError(
@@ -540,81 +228,6 @@ class Graph(Shown):
 
     def __repr__(self):
         return f"<Graph of {len(self.nodes)} nodes>"
-
-
-class IndexedSlices:
-    """Rows `values` for the places `indices` of a larger tensor: the gradient of a gather.
-
-    `values`: `[n, ...]`; `indices`: `[n]`, integers, repeats are added up. `dense_like` is a tensor of the full shape,
-    `dense_shape` its sizes: one of them is enough, the other is defined when it is asked for.
-    """
-
-    def __init__(self, values, indices, dense_shape=None, dense_like=None):
-        self.values = values
-        self.indices = indices
-        self._dense_shape = dense_shape
-        self._dense_like = dense_like
-
-    @property
-    def dense_shape(self):
-        """The full shape as a tensor, or None if nothing is known of it."""
-        if self._dense_shape is None and self._dense_like is not None:
-            self._dense_shape = OPERATORS["shape"](self._dense_like)
-        return self._dense_shape
-
-    @property
-    def dense_like(self):
-        """A tensor of the full shape. Raises InvalidArgumentError if nothing is known of it."""
-        if self._dense_like is None:
-            if self._dense_shape is None:
-                raise InvalidArgumentError("The full shape of an IndexedSlices is not known.", expected="dense_shape")
-            self._dense_like = OPERATORS["zeros"](self._dense_shape, self.dtype)
-        return self._dense_like
-
-    def with_values(self, values, indices=None):
-        """These slices with other values, and perhaps other indices."""
-        indices = self.indices if indices is None else indices
-        return IndexedSlices(values, indices, self._dense_shape, self._dense_like)
-
-    @property
-    def name(self):
-        return self.values.name
-
-    @property
-    def op(self):
-        return self.values.op
-
-    @property
-    def dtype(self):
-        return self.values.dtype
-
-    @property
-    def graph(self):
-        return self.values.graph
-
-    @property
-    def device(self):
-        return self.values.device
-
-    def __repr__(self):
-        return f"IndexedSlices(indices={self.indices!r}, values={self.values!r})"
-
-
-class _Defaults(threading.local):
-    def __init__(self):
-        self.graphs = []
-        self.sessions = []
-
-
-_defaults = _Defaults()
-
-
-def leave(entered, one):
-    """Take `one` out of the list of what was entered: where it was entered last, for it may be in it several times."""
-    del entered[len(entered) - 1 - entered[::-1].index(one)]
-
-
-_global_graph = Graph()
 
 
 def needed(fetches, fed=()):
@@ -632,58 +245,22 @@ def needed(fetches, fed=()):
     return sorted(found, key=lambda node: node.index)
 
 
-def user_frame():
-    """(file, line) of the innermost frame outside npslim, or of the outermost if all are inside."""
-    frame = sys._getframe(1)
-    while frame.f_code.co_filename.startswith(_PACKAGE) and frame.f_back is not None:
-        frame = frame.f_back
-    return frame.f_code.co_filename, frame.f_lineno
+# ---- the default graph
 
-
-def user_line():
-    """'file:line' of the user's code that is calling npslim."""
-    path, line = user_frame()
-    return f"{os.path.relpath(path) if path.startswith(os.getcwd() + os.sep) else path}:{line}"
-
-
-def check_function(value, what):
-    """Raise TypeError unless `value`, the argument `what`, is None or can be called."""
-    if value is not None and not callable(value):
-        raise ArgumentTypeError(
-            f"{what} cannot be called.", expected="a function", got=repr(value), made_at=user_line()
-        )
+_global_graph = Graph()
 
 
 def get_default_graph():
     """The graph that new nodes go to in this thread."""
-    return _defaults.graphs[-1] if _defaults.graphs else _global_graph
+    return entered[-1] if (entered := defaults.graphs()) else _global_graph
 
 
 def reset_default_graph():
     """Begin a new global default graph. Raises AssertionError inside `with graph.as_default()`."""
     global _global_graph
-    if _defaults.graphs:
+    if defaults.graphs():
         raise AssertionError("reset_default_graph() inside of graph.as_default(): leave the with block first.")
     _global_graph = Graph()
-
-
-def sessions():
-    """This thread's stack of default sessions."""
-    return _defaults.sessions
-
-
-def get_default_session():
-    """The innermost session entered in this thread, or None."""
-    return _defaults.sessions[-1] if _defaults.sessions else None
-
-
-def _session(session):
-    session = session or get_default_session()
-    if session is None:
-        raise InvalidArgumentError(
-            "There is no session to compute this.", hint="with Session(): ..., or pass session=, or session.run(x)"
-        )
-    return session
 
 
 def control_dependencies(control_inputs):
@@ -724,8 +301,3 @@ def get_collection_ref(key):
 def set_random_seed(seed):
     """Set the default graph's seed: random ops defined from now on repeat from run to run of the program."""
     get_default_graph().seed = seed
-
-
-def shapes_of(tensors):
-    """'x float32 [?, 3], w float32 [3, 4]': for messages."""
-    return ", ".join(f"{t.name} {DTYPES[t.spec.dtype].name} {show_shape(t.spec.shape)}" for t in tensors)

@@ -13,9 +13,11 @@ from typing import Any
 
 import numpy as np
 
+from npslim.caller import user_line
 from npslim.checkpoint import Saver
 from npslim.errors import FailedPreconditionError, InvalidArgumentError
-from npslim.graph import GraphKeys, get_default_graph, user_line
+from npslim.graph import get_default_graph
+from npslim.graph_keys import GraphKeys
 from npslim.logs import logger
 from npslim.tf_summary import FileWriterCache, merge_all
 from npslim.variables import get_global_step

@@ -3,7 +3,8 @@
 import math
 
 from npslim.dtypes import as_dtype
-from npslim.graph import GraphKeys, get_default_graph
+from npslim.graph import get_default_graph
+from npslim.graph_keys import GraphKeys
 from npslim.op import is_state
 from npslim.shown import Shown
 from npslim.spec import count

@@ -5,7 +5,8 @@ from typing import Any
 
 from npslim.checkpoint import Saver, latest_checkpoint, take_up
 from npslim.errors import ArgumentTypeError, FailedPreconditionError, InvalidArgumentError, OutOfRangeError
-from npslim.graph import GraphKeys, get_default_graph
+from npslim.graph import get_default_graph
+from npslim.graph_keys import GraphKeys
 from npslim.hooks import (
     CheckpointSaverHook,
     SessionRunArgs,

@@ -2,7 +2,8 @@
 
 from npslim.dtypes import float32
 from npslim.errors import DTypeError, InvalidArgumentError
-from npslim.graph import GraphKeys, control_dependencies, get_default_graph
+from npslim.graph import control_dependencies, get_default_graph
+from npslim.graph_keys import GraphKeys
 from npslim.initializers import zeros_initializer
 from npslim.op import as_tensor
 from npslim.ops.create import zeros

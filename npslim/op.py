@@ -26,6 +26,7 @@ from typing import Any
 
 import numpy as np
 
+from npslim.caller import user_line
 from npslim.dtypes import DType, as_dtype, numpy_dtype
 from npslim.errors import (
     ArgumentTypeError,
@@ -36,10 +37,12 @@ from npslim.errors import (
     OpError,
     ShapeError,
 )
-from npslim.graph import IndexedSlices, Tensor, get_default_graph, shapes_of, user_line
+from npslim.graph import get_default_graph
+from npslim.indexed_slices import IndexedSlices
 from npslim.later import Table
 from npslim.parameters import REQUIRED, Parameters
 from npslim.spec import Spec, TensorShape, broadcast, is_full
+from npslim.tensor import Tensor, shapes_of
 
 REGISTRY = Table()  # name -> Op, in the order of definition; families of ops/ that nobody uses come when asked for
 _CONTEXT = ("run", "rng", "node")  # what a kernel may take from the session beside its attributes

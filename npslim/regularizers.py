@@ -3,8 +3,10 @@
 import numbers
 from collections.abc import Iterable
 
+from npslim.caller import check_function
 from npslim.errors import ArgumentTypeError, InvalidArgumentError
-from npslim.graph import GraphKeys, check_function, get_default_graph
+from npslim.graph import get_default_graph
+from npslim.graph_keys import GraphKeys
 from npslim.op import as_tensor
 from npslim.ops.elementwise import add_n, multiply
 from npslim.ops.functions import abs as absolute

@@ -3,8 +3,9 @@
 from typing import Any
 
 from npslim.errors import FailedPreconditionError, InvalidArgumentError
-from npslim.graph import IndexedSlices, control_dependencies
+from npslim.graph import control_dependencies
 from npslim.hooks import SessionRunHook
+from npslim.indexed_slices import IndexedSlices
 from npslim.initializers import zeros_initializer
 from npslim.op import as_tensor
 from npslim.ops.control import cond

@@ -18,7 +18,8 @@ import numpy as np
 
 from npslim.backend import to_host
 from npslim.errors import DataLossError, OpError
-from npslim.graph import GraphKeys, needed
+from npslim.graph import needed
+from npslim.graph_keys import GraphKeys
 from npslim.logs import logger
 from npslim.ops.queue_state import Element
 from npslim.queues.gate import at_rest

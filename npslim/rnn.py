@@ -6,9 +6,10 @@ static ones take a list of tensors and define every step.
 
 from typing import Any
 
+from npslim.caller import user_line
 from npslim.dtypes import int32
 from npslim.errors import ArgumentTypeError, InvalidArgumentError, ShapeError
-from npslim.graph import control_dependencies, user_line
+from npslim.graph import control_dependencies
 from npslim.op import as_tensor
 from npslim.ops.arrange import reverse, reverse_sequence
 from npslim.ops.control import flat, mapped, outline, packed

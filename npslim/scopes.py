@@ -14,8 +14,9 @@ import types
 from collections.abc import Mapping
 from typing import Any
 
+from npslim.caller import check_function
 from npslim.errors import ArgumentTypeError, ScopeError, nearest
-from npslim.graph import check_function, get_default_graph
+from npslim.graph import get_default_graph
 from npslim.parameters import Parameters
 from npslim.shown import Shown
 

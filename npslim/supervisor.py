@@ -15,7 +15,8 @@ from typing import Any
 
 from npslim.checkpoint import Saver, latest_checkpoint
 from npslim.errors import FailedPreconditionError
-from npslim.graph import GraphKeys, get_default_graph
+from npslim.graph import get_default_graph
+from npslim.graph_keys import GraphKeys
 from npslim.hooks import default_summary_op
 from npslim.logs import logger
 from npslim.monitored import ChiefSessionCreator, Scaffold

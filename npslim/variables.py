@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from npslim.caller import check_function
 from npslim.dtypes import as_dtype, float32, int64, numpy_dtype
 from npslim.errors import (
     AlreadyExistsError,
@@ -23,7 +24,8 @@ from npslim.errors import (
     NotFoundError,
     ShapeError,
 )
-from npslim.graph import GraphKeys, Operators, check_function, device, get_default_graph
+from npslim.graph import device, get_default_graph
+from npslim.graph_keys import GraphKeys
 from npslim.initializers import glorot_uniform_initializer, zeros_initializer
 from npslim.op import as_array, as_tensor, contains_tensor
 from npslim.ops import state
@@ -31,6 +33,7 @@ from npslim.ops.control import cond
 from npslim.partitioners import say_that_it_stays_whole
 from npslim.scopes import AUTO_REUSE, VariableScope, add_arg_scope, get_variable_scope, variable_store
 from npslim.spec import TensorShape, as_shape, compatible, is_full, show_shape
+from npslim.tensor import Operators
 
 
 class Variable(Operators):

@@ -6,7 +6,7 @@ def _(op, grad):
 """
 
 from npslim.errors import AlreadyExistsError, ArgumentTypeError, GradientError
-from npslim.graph import IndexedSlices
+from npslim.indexed_slices import IndexedSlices
 from npslim.ops.indexing import dense
 from npslim.ops.shape import zeros_like
 

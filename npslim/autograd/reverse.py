@@ -8,7 +8,7 @@ before: session.py   next: variables.py
 
 from npslim.autograd.registered import registered_pull
 from npslim.errors import ArgumentTypeError, GradientError, InvalidArgumentError
-from npslim.graph import IndexedSlices, Tensor
+from npslim.indexed_slices import IndexedSlices
 from npslim.op import BROADCASTING, as_tensor, graph_as_default
 from npslim.ops import control
 from npslim.ops.elementwise import add_n
@@ -17,6 +17,7 @@ from npslim.ops.join import concat
 from npslim.ops.logic import sum_to
 from npslim.ops.shape import expand_dims, ones_like, reshape, shape, size, zeros_like
 from npslim.spec import is_full
+from npslim.tensor import Tensor
 
 
 def gradients(

@@ -1,7 +1,7 @@
 """Providers of data: named tensors that change with each run."""
 
+from npslim.caller import user_line
 from npslim.errors import InvalidArgumentError
-from npslim.graph import user_line
 
 
 class DataProvider:

@@ -1,9 +1,9 @@
 """The records of a Dataset, read by several readers and decoded: `slim.dataset_data_provider`."""
 
+from npslim.caller import user_line
 from npslim.data import parallel_reader
 from npslim.data.data_provider import DataProvider
 from npslim.errors import InvalidArgumentError
-from npslim.graph import user_line
 
 
 class DatasetDataProvider(DataProvider):

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from npslim import queues
+from npslim.caller import user_line
 from npslim.data.arguments import number
 from npslim.data.data_provider import DataProvider
 from npslim.data.hdf5_rows import Hdf5Rows
@@ -16,7 +17,7 @@ from npslim.data.pipeline import Dataset
 from npslim.data.stages import Item
 from npslim.data.structure import Leaf
 from npslim.errors import InvalidArgumentError
-from npslim.graph import get_default_graph, user_line
+from npslim.graph import get_default_graph
 from npslim.op import op
 from npslim.ops.queue import FIFOQueue, RandomShuffleQueue, as_array_of
 from npslim.queues.producers import note_fill

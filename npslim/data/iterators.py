@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from npslim.backend import to_host
+from npslim.caller import user_line
 from npslim.data.structure import Leaf, assembled, check_same_types, flat, mapped, packed, parts_of
 from npslim.data.traced import Context
 from npslim.dtypes import as_dtype, numpy_dtype
@@ -21,12 +22,13 @@ from npslim.errors import (
     OutOfRangeError,
     ShapeError,
 )
-from npslim.graph import Node, Tensor, control_dependencies, needed, user_line
+from npslim.graph import control_dependencies, needed
 from npslim.op import as_tensor, op
 from npslim.ops.queue import as_array_of
 from npslim.ops.queue_state import Tickets
 from npslim.ops.sparse import SparseTensor
 from npslim.spec import Spec, TensorShape, as_shape, compatible, show_shape
+from npslim.tensor import Node, Tensor
 
 _HANDLE = np.dtype(object)
 

@@ -4,9 +4,9 @@ import glob
 import os
 
 from npslim import queues
+from npslim.caller import user_line
 from npslim.dtypes import string
 from npslim.errors import DTypeError, InvalidArgumentError, NotFoundError
-from npslim.graph import user_line
 from npslim.ops.elementwise import add_n
 from npslim.ops.queue import FIFOQueue, RandomShuffleQueue
 from npslim.queues.producers import note_fill

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from npslim.backend import to_host
+from npslim.caller import user_line
 from npslim.data import iterators
 from npslim.data.arguments import (
     check_positive,
@@ -55,9 +56,10 @@ from npslim.data.structure import (
 )
 from npslim.data.traced import Context, Function
 from npslim.errors import ArgumentTypeError, InvalidArgumentError, ShapeError, UnimplementedError, range_of
-from npslim.graph import Node, Tensor, control_dependencies, get_default_graph, user_line
+from npslim.graph import control_dependencies, get_default_graph
 from npslim.op import as_tensor, op
 from npslim.spec import Spec
+from npslim.tensor import Node, Tensor
 
 AUTOTUNE = -1
 _INT64 = np.dtype(np.int64)

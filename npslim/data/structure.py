@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from npslim.errors import ArgumentTypeError, DataLossError, InvalidArgumentError, ShapeError
-from npslim.graph import Tensor
 from npslim.op import as_array, as_tensor, contains_tensor
 from npslim.ops.queue import as_array_of
 from npslim.ops.sparse import SparseTensor, SparseTensorValue
 from npslim.spec import Spec, TensorShape, compatible, show_shape
+from npslim.tensor import Tensor
 
 _INT64 = np.dtype(np.int64)
 

@@ -11,11 +11,12 @@ import os
 
 from npslim.dtypes import as_dtype
 from npslim.errors import ArgumentTypeError, InvalidArgumentError, NotFoundError
-from npslim.graph import Graph, Tensor, get_default_graph
+from npslim.graph import Graph, get_default_graph
 from npslim.graph_def.importer import parsed
 from npslim.graph_def.messages import GraphDef, NodeDef
 from npslim.graph_def.native import NATIVE, encoded
 from npslim.graph_def.tensors import NUMBERS, make_tensor_proto, shape_proto
+from npslim.tensor import Tensor
 
 _READ = {"VariableV2", "Variable", "VarHandleOp"}
 

@@ -7,7 +7,7 @@ import copy
 import heapq
 
 from npslim.errors import ArgumentTypeError, DataLossError, InvalidArgumentError, OpError, UnimplementedError
-from npslim.graph import Node, Tensor, control_dependencies, get_default_graph
+from npslim.graph import control_dependencies, get_default_graph
 from npslim.graph_def import arrays, gradients, native, network, tensor_arrays, variables  # noqa: F401 - converters
 from npslim.graph_def.conditions import ORDERLY, Conditions
 from npslim.graph_def.loops import ENTERS, EXITS, LOOPING, MERGES, NEXTS, Loop, frames_of
@@ -17,6 +17,7 @@ from npslim.logs import logger
 from npslim.op import as_tensor, is_state
 from npslim.ops import state
 from npslim.ops.shape import identity
+from npslim.tensor import Node, Tensor
 
 SAVING = {
     "Save",

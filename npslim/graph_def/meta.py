@@ -7,10 +7,11 @@ import os
 
 from npslim.checkpoint import Saver
 from npslim.errors import DataLossError, InvalidArgumentError, NotFoundError, UnimplementedError
-from npslim.graph import GraphKeys, get_default_graph
+from npslim.graph import get_default_graph
 from npslim.graph_def.importer import Importer, parsed
 from npslim.graph_def.messages import GraphDef, MetaGraphDef, VariableDef
 from npslim.graph_def.tensors import make_ndarray
+from npslim.graph_keys import GraphKeys
 from npslim.logs import logger
 from npslim.variables import Variable
 

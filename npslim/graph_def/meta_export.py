@@ -10,7 +10,7 @@ import os
 
 from npslim.dtypes import as_dtype
 from npslim.errors import UnimplementedError
-from npslim.graph import Node, Tensor, get_default_graph
+from npslim.graph import get_default_graph
 from npslim.graph_def.export import graph_def_of
 from npslim.graph_def.importer import parsed
 from npslim.graph_def.messages import CollectionDef, MetaGraphDef, SaverDef, VariableDef
@@ -19,6 +19,7 @@ from npslim.graph_def.native import NATIVE
 from npslim.graph_def.source import CONVERTERS
 from npslim.graph_def.tensors import NUMBERS, make_tensor_proto
 from npslim.logs import logger
+from npslim.tensor import Node, Tensor
 from npslim.variables import Variable
 
 

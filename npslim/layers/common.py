@@ -7,8 +7,9 @@ collections that its output goes to. Each layer says only what is its own.
 import contextlib
 from typing import Any
 
+from npslim.caller import check_function, user_line
 from npslim.errors import InvalidArgumentError, ShapeError
-from npslim.graph import check_function, get_default_graph, user_line
+from npslim.graph import get_default_graph
 from npslim.op import as_tensor
 from npslim.ops.normalize import bias_add
 from npslim.ops.shape import shape

@@ -3,8 +3,8 @@
 import functools
 import numbers
 
+from npslim.caller import check_function
 from npslim.errors import ArgumentTypeError, InvalidArgumentError
-from npslim.graph import check_function
 from npslim.op import as_tensor
 from npslim.scopes import variable_scope
 

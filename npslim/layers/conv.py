@@ -1,7 +1,7 @@
 """Convolution layers: weights, convolution, biases or normalizer, activation."""
 
+from npslim.caller import user_line
 from npslim.errors import InvalidArgumentError, ShapeError
-from npslim.graph import user_line
 from npslim.initializers import xavier_initializer, zeros_initializer
 from npslim.layers.common import first_channels, known_channels, layer, n_of
 from npslim.ops.activation import relu

@@ -2,8 +2,8 @@
 
 import functools
 
+from npslim.caller import user_line
 from npslim.errors import InvalidArgumentError, ShapeError
-from npslim.graph import user_line
 from npslim.initializers import xavier_initializer, zeros_initializer
 from npslim.layers.common import known_channels, layer
 from npslim.ops.activation import elu, relu, relu6

@@ -3,8 +3,10 @@
 import numpy as np
 
 from npslim.backend import array_module
+from npslim.caller import user_line
 from npslim.errors import InvalidArgumentError, ShapeError
-from npslim.graph import GraphKeys, get_default_graph, user_line
+from npslim.graph import get_default_graph
+from npslim.graph_keys import GraphKeys
 from npslim.initializers import constant_initializer
 from npslim.layers.common import static_shape
 from npslim.op import as_tensor, op

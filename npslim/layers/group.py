@@ -1,7 +1,7 @@
 """Layers that normalize an example over its space: each channel by itself, or groups of channels together."""
 
+from npslim.caller import user_line
 from npslim.errors import InvalidArgumentError, ShapeError
-from npslim.graph import user_line
 from npslim.initializers import ones_initializer, zeros_initializer
 from npslim.layers.common import first_channels, known_channels, layer, sizes_of, static_shape
 from npslim.ops.functions import square

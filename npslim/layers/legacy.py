@@ -2,8 +2,10 @@
 
 import functools
 
+from npslim.caller import check_function, user_line
 from npslim.errors import ShapeError
-from npslim.graph import GraphKeys, check_function, get_default_graph, user_line
+from npslim.graph import get_default_graph
+from npslim.graph_keys import GraphKeys
 from npslim.initializers import xavier_initializer, zeros_initializer
 from npslim.layers.common import sizes_of
 from npslim.op import as_tensor

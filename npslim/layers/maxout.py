@@ -1,7 +1,7 @@
 """Maxout (Goodfellow et al., 2013)."""
 
+from npslim.caller import user_line
 from npslim.errors import ShapeError
-from npslim.graph import user_line
 from npslim.layers.common import layer_without_variables, sizes_of, static_shape
 from npslim.ops.reduce import reduce_max
 from npslim.ops.shape import reshape

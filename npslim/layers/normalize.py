@@ -4,8 +4,10 @@ import numbers
 
 import numpy as np
 
+from npslim.caller import user_line
 from npslim.errors import ArgumentTypeError, InvalidArgumentError, ShapeError
-from npslim.graph import GraphKeys, control_dependencies, get_default_graph, user_line
+from npslim.graph import control_dependencies, get_default_graph
+from npslim.graph_keys import GraphKeys
 from npslim.initializers import ones_initializer, zeros_initializer
 from npslim.layers.common import first_channels, known_channels, layer
 from npslim.layers.utils import constant_value, smart_cond

@@ -4,9 +4,12 @@ from typing import Any
 
 from npslim import optimizers
 from npslim import tf_summary as summary
+from npslim.caller import user_line
 from npslim.dtypes import float32
 from npslim.errors import InvalidArgumentError
-from npslim.graph import GraphKeys, IndexedSlices, get_default_graph, user_line
+from npslim.graph import get_default_graph
+from npslim.graph_keys import GraphKeys
+from npslim.indexed_slices import IndexedSlices
 from npslim.initializers import constant_initializer
 from npslim.moving_averages import assign_moving_average
 from npslim.op import as_tensor

@@ -1,7 +1,7 @@
 """Pooling layers."""
 
+from npslim.caller import user_line
 from npslim.errors import InvalidArgumentError, ShapeError
-from npslim.graph import user_line
 from npslim.layers.common import collect_named_outputs, first_channels, layer_without_variables, n_of
 from npslim.op import as_tensor
 from npslim.ops.pool import avg_pool, max_pool

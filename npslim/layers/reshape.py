@@ -1,7 +1,8 @@
 """Layers that only change the shape."""
 
+from npslim.caller import user_line
 from npslim.errors import ShapeError
-from npslim.graph import get_default_graph, user_line
+from npslim.graph import get_default_graph
 from npslim.layers.common import collect_named_outputs, layer_without_variables
 from npslim.ops.shape import reshape
 from npslim.scopes import add_arg_scope

@@ -7,8 +7,9 @@ block's outputs (Gomez et al., 2017, The Reversible Residual Network) or from th
 import functools
 
 from npslim.autograd import gradients
+from npslim.caller import user_line
 from npslim.errors import InvalidArgumentError
-from npslim.graph import control_dependencies, user_line
+from npslim.graph import control_dependencies
 from npslim.op import as_tensor
 from npslim.ops.custom_gradient import recorded, with_gradient
 from npslim.ops.shape import identity

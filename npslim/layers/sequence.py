@@ -1,7 +1,7 @@
 """Layers between images and sequences, as recurrent text readers use them: each row of pixels is a sequence."""
 
+from npslim.caller import user_line
 from npslim.errors import ShapeError
-from npslim.graph import user_line
 from npslim.layers.common import collect_named_outputs, first_channels, layer_without_variables, static_shape
 from npslim.ops.shape import reshape, shape, transpose
 from npslim.scopes import add_arg_scope

@@ -1,7 +1,7 @@
 """Softmax layers, and the vectors that stand for class numbers."""
 
+from npslim.caller import user_line
 from npslim.errors import ShapeError
-from npslim.graph import user_line
 from npslim.initializers import constant_initializer
 from npslim.layers.common import collect_named_outputs, layer, layer_without_variables, static_shape
 from npslim.ops import softmax as softmax_ops

@@ -5,7 +5,8 @@ import re
 
 from npslim import tf_summary as summary
 from npslim.dtypes import float32
-from npslim.graph import GraphKeys, get_default_graph
+from npslim.graph import get_default_graph
+from npslim.graph_keys import GraphKeys
 from npslim.ops.logic import cast, equal, less
 from npslim.ops.reduce import reduce_mean
 

@@ -1,7 +1,7 @@
 """Transposed convolution: from few pixels to many (Zeiler et al., 2010, who call it deconvolution)."""
 
+from npslim.caller import user_line
 from npslim.errors import ShapeError
-from npslim.graph import user_line
 from npslim.initializers import xavier_initializer, zeros_initializer
 from npslim.layers.common import first_channels, known_channels, layer, n_of
 from npslim.ops.activation import relu

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from npslim.caller import user_line
 from npslim.errors import InvalidArgumentError, ShapeError
-from npslim.graph import user_line
 from npslim.initializers import ones_initializer, zeros_initializer
 from npslim.layers.common import known_channels, layer, layer_without_variables
 from npslim.op import as_tensor

@@ -8,7 +8,8 @@ from npslim import doctor
 from npslim.checkpoint import Saver, kept_checkpoints, latest_checkpoint, take_up
 from npslim.errors import FailedPreconditionError, InvalidArgumentError, OutOfRangeError
 from npslim.events import open_writer
-from npslim.graph import GraphKeys, get_default_graph
+from npslim.graph import get_default_graph
+from npslim.graph_keys import GraphKeys
 from npslim.hooks import default_summary_op
 from npslim.learning.manifest import Manifest
 from npslim.learning.numerics import NumericsSession

@@ -2,7 +2,9 @@
 
 from npslim import tf_summary
 from npslim.errors import InvalidArgumentError
-from npslim.graph import GraphKeys, IndexedSlices, control_dependencies, get_collection_ref, get_default_graph
+from npslim.graph import control_dependencies, get_collection_ref, get_default_graph
+from npslim.graph_keys import GraphKeys
+from npslim.indexed_slices import IndexedSlices
 from npslim.logs import logger
 from npslim.op import as_tensor
 from npslim.ops import state

@@ -5,8 +5,8 @@ distance to the nearest. The loss asks the true classes to have more energy than
 grows with how wrong that clustering is.
 """
 
+from npslim.caller import user_line
 from npslim.errors import InvalidArgumentError
-from npslim.graph import user_line
 from npslim.losses.metric_learning import pairwise_distances
 from npslim.op import as_tensor
 from npslim.ops.clustering import SCORES, medoids

@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from npslim.caller import user_line
 from npslim.errors import InvalidArgumentError, ShapeError
-from npslim.graph import GraphKeys, user_line
+from npslim.graph_keys import GraphKeys
 from npslim.losses.collection import add_loss
 from npslim.losses.terms import working_dtype
 from npslim.op import as_tensor

@@ -2,8 +2,8 @@
 
 import functools
 
+from npslim.caller import user_line
 from npslim.errors import InvalidArgumentError
-from npslim.graph import user_line
 from npslim.losses import collection, terms
 from npslim.losses.collection import add_loss
 from npslim.losses.reduction import aligned_from_the_left, nonzero, number_present

@@ -4,7 +4,7 @@ Every function takes `weights`, `loss_collection` and `reduction` as `compute_we
 ValueError where predictions or labels are None or differ in shape.
 """
 
-from npslim.graph import GraphKeys
+from npslim.graph_keys import GraphKeys
 from npslim.losses import terms
 from npslim.losses.collection import (
     add_loss,

@@ -1,8 +1,8 @@
 """What each loss sums: formulas element by element, shared by TF-Slim's functions and TensorFlow's."""
 
+from npslim.caller import user_line
 from npslim.dtypes import float32, float64
 from npslim.errors import InvalidArgumentError, ShapeError
-from npslim.graph import user_line
 from npslim.op import as_tensor
 from npslim.ops.activation import relu
 from npslim.ops.elementwise import minimum, multiply, squared_difference

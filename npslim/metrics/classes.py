@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 
+from npslim.caller import user_line
 from npslim.dtypes import float32, int32, numpy_dtype
 from npslim.errors import ArgumentTypeError, InvalidArgumentError
-from npslim.graph import control_dependencies, user_line
+from npslim.graph import control_dependencies
 from npslim.metrics.common import add_to, as_count, collected, counter, metric_variable, operands, pair
 from npslim.op import as_tensor
 from npslim.ops.checks import assert_less, assert_non_negative

@@ -5,9 +5,11 @@ import collections
 import numpy as np
 
 from npslim.backend import special_module
+from npslim.caller import user_line
 from npslim.dtypes import float32, float64, int32, int64
 from npslim.errors import InvalidArgumentError, ShapeError
-from npslim.graph import GraphKeys, control_dependencies, get_default_graph, user_line
+from npslim.graph import control_dependencies, get_default_graph
+from npslim.graph_keys import GraphKeys
 from npslim.metrics.common import add_to, as_count, collected, metric_variable, operands
 from npslim.op import as_tensor, op
 from npslim.ops.debug import Assert

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from npslim.caller import user_line
 from npslim.dtypes import float32
 from npslim.errors import ArgumentTypeError, InvalidArgumentError
-from npslim.graph import control_dependencies, user_line
+from npslim.graph import control_dependencies
 from npslim.metrics.common import (
     EPSILON,
     added_up,

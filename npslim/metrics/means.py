@@ -1,8 +1,9 @@
 """Means over everything seen: of values, of errors, of what is right."""
 
+from npslim.caller import user_line
 from npslim.dtypes import float32
 from npslim.errors import ArgumentTypeError, DTypeError, InvalidArgumentError, ShapeError
-from npslim.graph import control_dependencies, user_line
+from npslim.graph import control_dependencies
 from npslim.metrics.common import (
     add_to,
     added_up,

@@ -4,7 +4,8 @@ import numpy as np
 
 from npslim.backend import to_device, to_host
 from npslim.errors import InvalidArgumentError
-from npslim.graph import GraphKeys, get_default_graph
+from npslim.graph import get_default_graph
+from npslim.graph_keys import GraphKeys
 from npslim.ops.accumulate import KEPT, rest_of, two_sum
 
 _COVARIANCE = ("count", "mean_prediction", "mean_label", "comoment")

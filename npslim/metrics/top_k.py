@@ -7,8 +7,8 @@ counts. Values are float64, NaN before anything was counted, as in TensorFlow.
 
 import numpy as np
 
+from npslim.caller import user_line
 from npslim.errors import DTypeError, ShapeError
-from npslim.graph import user_line
 from npslim.metrics.common import added_up, check_k, metric_variable, pair
 from npslim.op import as_tensor
 from npslim.ops.create import range_

@@ -4,7 +4,7 @@ Blocks of branches whose concatenation a 1x1 convolution brings back to the inpu
 """
 
 from npslim.errors import InvalidArgumentError
-from npslim.graph import GraphKeys
+from npslim.graph_keys import GraphKeys
 from npslim.layers import avg_pool2d, batch_norm, conv2d, dropout, flatten, fully_connected, max_pool2d, repeat
 from npslim.nets.inception_blocks import avg_pool, conv, max_pool, merge, mixed
 from npslim.nets.inception_v4 import auxiliary_logits, pooled_over_the_image

@@ -1,6 +1,6 @@
 """The defaults that the Inception nets are trained with."""
 
-from npslim.graph import GraphKeys
+from npslim.graph_keys import GraphKeys
 from npslim.initializers import variance_scaling_initializer
 from npslim.layers import batch_norm, conv2d, fully_connected
 from npslim.ops.activation import relu

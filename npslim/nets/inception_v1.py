@@ -1,6 +1,6 @@
 """Inception v1, GoogLeNet (Szegedy et al., "Going Deeper with Convolutions", 2014), with batch normalization."""
 
-from npslim.graph import GraphKeys
+from npslim.graph_keys import GraphKeys
 from npslim.initializers import truncated_normal_initializer
 from npslim.layers import avg_pool2d, batch_norm, conv2d, dropout, fully_connected, max_pool2d, softmax
 from npslim.nets.inception_blocks import conv, max_pool, run_to

@@ -1,6 +1,6 @@
 """Inception v2 (Ioffe and Szegedy, "Batch Normalization", 2015): two 3x3 convolutions where v1 has one."""
 
-from npslim.graph import GraphKeys
+from npslim.graph_keys import GraphKeys
 from npslim.initializers import truncated_normal_initializer
 from npslim.layers import (
     avg_pool2d,

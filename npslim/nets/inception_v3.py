@@ -4,7 +4,7 @@ Large kernels become rows of small ones: 5x5 two 3x3, 7x7 a 1x7 and a 7x1. A sec
 helps training. Some scopes have odd names; the published checkpoints know them by these.
 """
 
-from npslim.graph import GraphKeys
+from npslim.graph_keys import GraphKeys
 from npslim.initializers import truncated_normal_initializer
 from npslim.layers import avg_pool2d, batch_norm, conv2d, dropout, max_pool2d, softmax
 from npslim.nets.inception_blocks import avg_pool, conv, fork, max_pool, run_to, scaled_depth, window_within

@@ -8,7 +8,7 @@ import functools
 from collections import namedtuple
 
 from npslim.errors import InvalidArgumentError
-from npslim.graph import GraphKeys
+from npslim.graph_keys import GraphKeys
 from npslim.initializers import truncated_normal_initializer
 from npslim.layers import avg_pool2d, batch_norm, conv2d, dropout, separable_conv2d, softmax
 from npslim.nets.inception_blocks import scaled_depth, window_within

@@ -3,7 +3,7 @@
 from collections import namedtuple
 
 from npslim.errors import InvalidArgumentError
-from npslim.graph import GraphKeys
+from npslim.graph_keys import GraphKeys
 from npslim.initializers import variance_scaling_initializer
 from npslim.layers import batch_norm, conv2d, max_pool2d
 from npslim.layers.utils import collect_named_outputs

@@ -6,8 +6,8 @@ keeps what follows from running.
 
 import numpy as np
 
+from npslim.caller import user_line
 from npslim.errors import ArgumentTypeError, InvalidArgumentError, ShapeError
-from npslim.graph import user_line
 from npslim.op import as_tensor, constant_value
 from npslim.ops.debug import Assert, summary
 from npslim.ops.functions import abs as absolute

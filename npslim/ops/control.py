@@ -8,14 +8,16 @@ are handed over on a tape, so that nothing is computed, drawn or assigned twice.
 import numpy as np
 
 from npslim.backend import array_module
+from npslim.caller import user_line
 from npslim.errors import ArgumentTypeError, DTypeError, GradientError, InvalidArgumentError, ShapeError
-from npslim.graph import Graph, Node, Tensor, control_dependencies, get_default_graph, needed, user_line
+from npslim.graph import Graph, control_dependencies, get_default_graph, needed
 from npslim.op import as_tensor, constant_value, contains_tensor, op
 from npslim.ops.debug import Assert
 from npslim.ops.elementwise import add, add_n
 from npslim.ops.logic import cast, less, less_equal, logical_and
 from npslim.ops.shape import identity, zeros_like
 from npslim.spec import Spec, TensorShape, as_shape, show_shape
+from npslim.tensor import Node, Tensor
 
 differentiate = None  # autograd/reverse.py, which stands above this file, puts its `gradients` here
 TAPE = Spec((), np.dtype(object))
@@ -31,7 +33,7 @@ class Branch(Graph):
         self.outer_controls = []
         self.seed, self.lock, self.collections, self.extras = outer.seed, outer.lock, outer.collections, outer.extras
         self._names_in_use = outer._names_in_use
-        self._scope.name = outer.get_name_scope()
+        self._here.name = outer.get_name_scope()
 
     def adopt(self, tensor):
         """`tensor` itself, or what stands for it if it is from outside."""

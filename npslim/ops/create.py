@@ -4,11 +4,11 @@ import numpy as np
 
 from npslim.backend import array_module
 from npslim.errors import DTypeError, InvalidArgumentError, ShapeError
-from npslim.graph import OPERATORS
 from npslim.op import as_array, as_tensor, canonical, default_array, op
 from npslim.ops.elementwise import maximum
 from npslim.ops.logic import cast
 from npslim.ops.reduce import reduce_sum
+from npslim.registry import OPERATORS
 from npslim.spec import Spec, as_shape, count, show_shape
 
 _FLOAT32 = np.dtype(np.float32)

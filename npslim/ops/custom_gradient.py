@@ -3,8 +3,9 @@
 import functools
 import inspect
 
+from npslim.caller import user_line
 from npslim.errors import InvalidArgumentError
-from npslim.graph import get_default_graph, user_line
+from npslim.graph import get_default_graph
 from npslim.op import as_tensor, op
 from npslim.ops.shape import identity
 from npslim.spec import Spec

@@ -5,8 +5,8 @@ import math
 import numpy as np
 
 from npslim.backend import array_module
-from npslim.graph import OPERATORS
 from npslim.op import floats, op, same
+from npslim.registry import OPERATORS
 
 
 def normal(rng):

@@ -3,8 +3,9 @@
 import numpy as np
 
 from npslim.backend import array_module
+from npslim.caller import user_line
 from npslim.errors import DTypeError, InvalidArgumentError, ShapeError
-from npslim.graph import IndexedSlices, user_line
+from npslim.indexed_slices import IndexedSlices
 from npslim.op import as_tensor, op
 from npslim.ops.logic import where as chosen
 from npslim.ops.reduce import axes_of

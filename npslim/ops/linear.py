@@ -6,13 +6,13 @@ import numpy as np
 
 from npslim.backend import array_module
 from npslim.errors import ArgumentTypeError, InvalidArgumentError, ShapeError, UnimplementedError
-from npslim.graph import OPERATORS
 from npslim.op import as_tensor, op
 from npslim.ops.elementwise import pow
 from npslim.ops.functions import abs, sqrt, square
 from npslim.ops.logic import sum_to
 from npslim.ops.reduce import reduce_max, reduce_sum
 from npslim.ops.shape import ones_like, transpose
+from npslim.registry import OPERATORS
 from npslim.scopes import name_scope
 from npslim.spec import Spec, broadcast, merge, show_shape
 

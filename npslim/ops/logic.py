@@ -5,8 +5,8 @@ import numpy as np
 from npslim.backend import array_module
 from npslim.dtypes import numpy_dtype
 from npslim.errors import DTypeError, ShapeError
-from npslim.graph import OPERATORS
 from npslim.op import as_tensor, broadcasts, compares, op
+from npslim.registry import OPERATORS
 from npslim.spec import Spec, broadcast, compatible, show_shape
 
 # ---- comparison

@@ -1,6 +1,6 @@
 """Norms, and clipping by them."""
 
-from npslim.graph import IndexedSlices
+from npslim.indexed_slices import IndexedSlices
 from npslim.op import as_tensor
 from npslim.ops.elementwise import add_n, divide, maximum, minimum, multiply
 from npslim.ops.functions import sqrt, square

@@ -9,9 +9,9 @@ import collections
 import numpy as np
 
 from npslim import wire
+from npslim.caller import user_line
 from npslim.dtypes import as_dtype, numpy_dtype
 from npslim.errors import ArgumentTypeError, DataLossError, InvalidArgumentError, ShapeError
-from npslim.graph import user_line
 from npslim.op import as_tensor, op
 from npslim.ops.sparse import SparseTensor
 from npslim.scopes import name_scope

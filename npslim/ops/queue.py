@@ -9,6 +9,7 @@ import time
 import numpy as np
 
 from npslim.backend import to_host
+from npslim.caller import user_line
 from npslim.dtypes import as_dtype, numpy_dtype
 from npslim.errors import (
     ArgumentTypeError,
@@ -17,7 +18,6 @@ from npslim.errors import (
     ShapeError,
     range_of,
 )
-from npslim.graph import user_line
 from npslim.op import as_tensor, op
 from npslim.ops.queue_state import Buffer, Element, PriorityBuffer, ShuffleBuffer, producer
 from npslim.scopes import name_scope

@@ -4,8 +4,8 @@ import numpy as np
 
 from npslim.backend import array_module
 from npslim.errors import ShapeError
-from npslim.graph import OPERATORS
 from npslim.op import as_tensor, op, same
+from npslim.registry import OPERATORS
 from npslim.scopes import name_scope
 from npslim.spec import Spec, compatible, count
 

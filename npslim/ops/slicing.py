@@ -4,11 +4,11 @@ import numpy as np
 
 from npslim.backend import array_module
 from npslim.errors import ArgumentTypeError, InvalidArgumentError, ShapeError
-from npslim.graph import OPERATORS
 from npslim.op import as_tensor, contains_tensor, is_tensor, op
 from npslim.ops.indexing import boolean_mask
 from npslim.ops.join import stack, unstack
 from npslim.ops.logic import cast
+from npslim.registry import OPERATORS
 from npslim.scopes import name_scope
 from npslim.spec import Spec
 

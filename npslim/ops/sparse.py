@@ -8,9 +8,10 @@ import collections
 import numpy as np
 
 from npslim.backend import array_module
+from npslim.caller import user_line
+from npslim.defaults import get_default_session
 from npslim.dtypes import int64, string
 from npslim.errors import ArgumentTypeError, InvalidArgumentError, ShapeError
-from npslim.graph import get_default_session, user_line
 from npslim.op import as_tensor, constant_value, op
 from npslim.ops.create import shape_from
 from npslim.ops.indexing import boolean_mask, gather, gather_nd

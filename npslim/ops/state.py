@@ -9,7 +9,8 @@ import numpy as np
 from npslim.backend import array_module, to_host
 from npslim.dtypes import as_dtype, numpy_dtype
 from npslim.errors import DTypeError, InvalidArgumentError, OutOfRangeError, ShapeError
-from npslim.graph import IndexedSlices, control_dependencies, get_default_graph
+from npslim.graph import control_dependencies, get_default_graph
+from npslim.indexed_slices import IndexedSlices
 from npslim.op import as_tensor, op
 from npslim.ops.shape import identity
 from npslim.spec import Spec, as_shape, compatible, merge, show_shape

@@ -6,8 +6,9 @@ sees becomes a sum. So it takes time and memory in proportion to the turns, and 
 """
 
 from npslim.backend import array_module
+from npslim.caller import user_line
 from npslim.errors import InvalidArgumentError, ShapeError
-from npslim.graph import control_dependencies, get_default_graph, user_line
+from npslim.graph import control_dependencies, get_default_graph
 from npslim.op import as_tensor, op
 from npslim.ops.control import TAPE, Side, Taped, check_turn, has_gradient, outside, trace
 from npslim.spec import Spec, merge, show_shape

@@ -6,8 +6,8 @@ front. Each function makes a queue, a QueueRunner, and a summary of how full the
 
 from typing import Any
 
+from npslim.caller import user_line
 from npslim.errors import InvalidArgumentError, ShapeError
-from npslim.graph import user_line
 from npslim.op import as_tensor, constant_value
 from npslim.ops.control import cond
 from npslim.ops.indexing import boolean_mask

@@ -5,6 +5,7 @@ import functools
 import threading
 import weakref
 
+from npslim.defaults import get_default_session
 from npslim.errors import (
     ArgumentTypeError,
     CancelledError,
@@ -12,7 +13,8 @@ from npslim.errors import (
     InvalidArgumentError,
     OutOfRangeError,
 )
-from npslim.graph import GraphKeys, get_default_graph, get_default_session
+from npslim.graph import get_default_graph
+from npslim.graph_keys import GraphKeys
 from npslim.logs import logger
 from npslim.ops.queue_state import Rotation, producing
 from npslim.queues.coordinator import Coordinator

@@ -9,9 +9,11 @@ from typing import Any
 
 from npslim.dtypes import as_dtype
 from npslim.errors import ArgumentTypeError
-from npslim.graph import Graph, IndexedSlices, Node, Tensor, needed
+from npslim.graph import Graph, needed
+from npslim.indexed_slices import IndexedSlices
 from npslim.op import is_state
 from npslim.spec import show_shape
+from npslim.tensor import Node, Tensor
 
 SHORT = {"float32": "f32", "float64": "f64", "float16": "f16", "int32": "i32", "int64": "i64", "uint8": "u8"}
 

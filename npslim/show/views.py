@@ -3,13 +3,14 @@
 import html
 
 from npslim.dtypes import as_dtype
-from npslim.graph import Graph, Node, Tensor
+from npslim.graph import Graph
 from npslim.model_analyzer import Summary
 from npslim.plan import Plan
 from npslim.scopes import ArgScope
 from npslim.show.svg import svg
 from npslim.shown import as_html
 from npslim.spec import show_shape
+from npslim.tensor import Node, Tensor
 from npslim.variables import Variable
 
 LIMIT = 3000  # nodes of a graph that is drawn without being asked

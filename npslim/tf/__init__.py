@@ -158,7 +158,6 @@ from npslim.errors import (
     OpError,
 )
 from npslim.functional import foldl, foldr, map_fn, scan
-from npslim.graph import Node as Operation
 from npslim.initializers import VarianceScaling as variance_scaling_initializer
 from npslim.initializers import (
     uniform_unit_scaling_initializer,
@@ -272,6 +271,7 @@ from npslim.ops.trigonometry import (
 from npslim.scopes import (
     variable_op_scope,
 )
+from npslim.tensor import Node as Operation
 from npslim.tf.config import ConfigProto, GPUOptions, GraphOptions, OptimizerOptions, RunMetadata, RunOptions
 from npslim.tf.install import install, uninstall
 from npslim.tf.missing import reporter as _reporter

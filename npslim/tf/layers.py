@@ -2,7 +2,8 @@
 
 from npslim import initializers
 from npslim.errors import InvalidArgumentError
-from npslim.graph import GraphKeys, get_default_graph
+from npslim.graph import get_default_graph
+from npslim.graph_keys import GraphKeys
 from npslim.layers.common import known_channels, n_of
 from npslim.layers.normalize import batch_norm
 from npslim.layers.reshape import flatten as _flatten
