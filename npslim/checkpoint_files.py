@@ -88,7 +88,7 @@ def save(prefix, tensors, meta):
     folder = os.path.dirname(os.fspath(prefix)) or "."
     os.makedirs(folder, exist_ok=True)
     image = encode(tensors, meta)
-    _replace(path_of(prefix), image, verify=lambda path: _verify(path))
+    replace_file(path_of(prefix), image, verify=lambda path: _verify(path))
 
 
 def _verify(path):
@@ -101,7 +101,7 @@ def write_state(folder, latest_prefix, prefixes, name="checkpoint"):
     folder = folder or "."
     lines = [f'model_checkpoint_path: "{_relative(latest_prefix, folder)}"']
     lines += [f'all_model_checkpoint_paths: "{_relative(prefix, folder)}"' for prefix in prefixes]
-    _replace(os.path.join(folder, name), ("\n".join(lines) + "\n").encode())
+    replace_file(os.path.join(folder, name), ("\n".join(lines) + "\n").encode())
     sweep(folder)
 
 
@@ -164,7 +164,7 @@ def all_in(folder):
 
 def save_beside(prefix, suffix, data):
     """Write `<prefix>.<suffix>`, a file that goes with the checkpoint. Raises CheckpointWriteError."""
-    _replace(f"{prefix_of(prefix)}.{suffix}", data)
+    replace_file(f"{prefix_of(prefix)}.{suffix}", data)
 
 
 def remove(prefix, suffix="meta"):
@@ -193,8 +193,8 @@ def save_for_tensorflow(prefix, tensors):
     """
     index, data = tf_checkpoint.encode(tensors)
     os.makedirs(os.path.dirname(os.fspath(prefix)) or ".", exist_ok=True)
-    _replace(tf_checkpoint.data_path(prefix), data)
-    _replace(f"{prefix}{tf_checkpoint.INDEX}", index)
+    replace_file(tf_checkpoint.data_path(prefix), data)
+    replace_file(f"{prefix}{tf_checkpoint.INDEX}", index)
 
 
 # ---- replacing a file at once
@@ -208,7 +208,7 @@ def _host():
     return f"{zlib.crc32(_NODE.encode()):08x}"
 
 
-def _replace(path, data, verify=None):
+def replace_file(path, data, verify=None):
     """Put `data` under the name `path`, all of it or not at all. Raises CheckpointWriteError."""
     folder, temporary = os.path.dirname(path) or ".", _temporary(path)
     try:

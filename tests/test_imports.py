@@ -17,7 +17,7 @@ import pytest
 TABLE = """
 0  fingerprint later parameters
 0  errors logs crc32c wire then proto array_reader then backend dtypes spec _io then hdf5 sstable then tf_checkpoint
-1  hdf5_tree pickle_machine tfjs_files then foreign_hdf5 torch_files then checkpoint_files then array_files
+1  proto_text hdf5_tree pickle_machine tfjs_files then foreign_hdf5 torch_files then checkpoint_files then array_files
 1  registry shown caller defaults then tensor then indexed_slices graph_keys graph_scopes then graph then op | scopes
 2  ops then flops then plan profiler then fast
 3  cells then run then session | autograd then autograd.check

@@ -4,7 +4,7 @@ npslim computes both sides and takes the value of the right one. A side may assi
 subtract from them: that has its effect where the condition holds. Other changes of state are refused there. Where the
 condition is known, one side is all there is.
 
-before: variables.py   next: loops.py
+before: tables.py   next: loops.py
 """
 
 import functools

@@ -11,8 +11,10 @@ from npslim.graph import control_dependencies, get_default_graph
 from npslim.graph_def import arrays, gradients, native, network, tensor_arrays, variables  # noqa: F401 - converters
 from npslim.graph_def.conditions import ORDERLY, Conditions
 from npslim.graph_def.loops import ENTERS, EXITS, LOOPING, MERGES, NEXTS, Loop, frames_of
-from npslim.graph_def.messages import GraphDef
+from npslim.graph_def.messages import GraphDef, NodeDef
 from npslim.graph_def.source import CONVERTERS, Source
+from npslim.graph_def.tables import behind_fills
+from npslim.graph_def.tensors import make_tensor_proto
 from npslim.logs import logger
 from npslim.op import as_tensor, is_state
 from npslim.ops import state
@@ -51,9 +53,14 @@ def import_graph_def(graph_def, input_map=None, return_elements=None, name=None,
 
 
 class Importer:
-    """One import: the nodes of a GraphDef by name, and what has become of them."""
+    """One import: the nodes of a GraphDef by name, and what has become of them.
 
-    def __init__(self, graph_def, input_map=None, name=None, clear_devices=False, skip_unsupported=False):
+    assets: {name of a constant: path of a file of its own that the graph may read}.
+    """
+
+    def __init__(
+        self, graph_def, input_map=None, name=None, clear_devices=False, skip_unsupported=False, assets=None
+    ):  # fmt: skip
         self.graph = get_default_graph()
         self.clear_devices = clear_devices
         self.node_defs = {}
@@ -62,9 +69,10 @@ class Importer:
                 raise InvalidArgumentError("Two nodes have one name.", expected="different names", got=node_def.name)
         self.sources = {key: [parsed(i) for i in node_def.input] for key, node_def in self.node_defs.items()}
         self._check_sources()
+        self._put_assets(assets or {})
         self.order = self._order({})
         self.frames = frames_of(self, self.order)
-        self.order = self._order(self._behind_loops())
+        self.order = self._order(self._behind_loops() | behind_fills(self))
         self.map = self._map(input_map or {})
         self.left_out = self._left_out(skip_unsupported)
         self.conditions = Conditions()
@@ -84,6 +92,17 @@ class Importer:
                     raise InvalidArgumentError(
                         f"The input of {key} is not in the graph.", expected="the name of a node", got=source
                     )
+
+    def _put_assets(self, assets):
+        """Let the constants that name a file hold the path that it has now."""
+        for key, path in assets.items():
+            if key not in self.node_defs or self.node_defs[key].op != "Const":
+                raise InvalidArgumentError("The path of an asset is no constant of the graph.", got=key)
+            made = NodeDef()
+            made.CopyFrom(self.node_defs[key])
+            made.attr["value"].tensor.CopyFrom(make_tensor_proto(path.encode()))
+            self.node_defs[key] = made
+        self.graph.extras.setdefault("assets", set()).update(path.encode() for path in assets.values())
 
     def _behind_loops(self):
         """{name of an Exit: the Enters of its loop}, all of which it waits for."""
@@ -146,15 +165,16 @@ class Importer:
 
     def _left_out(self, skip_unsupported):
         """The names of nodes that are not imported. Raises UnimplementedError for ops that npslim lacks."""
-        unknown, saving, left_out = {}, set(), set()
+        unknown, left_out = {}, set()
+        unread = {
+            key for key, node_def in self.node_defs.items()
+            if native.NATIVE not in node_def.attr and not any(node_def.op in t for t in (CONVERTERS, ORDERLY, LOOPING))
+        }  # fmt: skip
+        saving = self._saving(unread)
         for key in self.order:
             op = self.node_defs[key].op
             sources = {source for source, index in self.sources[key] if (source, index) not in self.map}
-            if op in SAVING or sources & saving:
-                saving.add(key)
-            elif native.NATIVE not in self.node_defs[key].attr and not any(
-                op in t for t in (CONVERTERS, ORDERLY, LOOPING)
-            ):
+            if key not in saving and key in unread:
                 unknown.setdefault(op, []).append(key)
             if key in saving or op in unknown or sources & left_out:
                 left_out.add(key)
@@ -167,6 +187,23 @@ class Importer:
         if left_out:
             logger.info("%d nodes are left out of the import, such as %s", len(left_out), sorted(left_out)[0])
         return left_out
+
+    def _saving(self, unread):
+        """The names of nodes that save and restore: these ops, what depends on them, and those of `unread` that only
+        they need, the choice of a file's name say.
+        """
+        consumers, found = {}, set()
+        for key in self.order:
+            sources = {source for source, index in self.sources[key] if (source, index) not in self.map}
+            for source in sources:
+                consumers.setdefault(source, []).append(key)
+            if self.node_defs[key].op in SAVING or sources & found:
+                found.add(key)
+        only = set(found)
+        for key in reversed(self.order):
+            if key in consumers and only.issuperset(consumers[key]):
+                only.add(key)
+        return found | only & unread
 
     # ---- defining
 

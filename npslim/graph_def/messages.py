@@ -113,12 +113,25 @@ class FloatList(Message):
     FIELDS = fields_of("1 value float*")
 
 
+class Any(Message):
+    """A message of any type, by the address of its type and its bytes."""
+
+    FIELDS = fields_of("1 type_url string", "2 value bytes")
+
+
+class AnyList(Message):
+    """Members of a collection that are messages, with their types."""
+
+    FIELDS = fields_of("1 value {}*", value=Any)
+
+
 class CollectionDef(Message):
     """The members of a collection, in the list for their kind."""
 
     FIELDS = fields_of(
         "1 node_list {} kind", "2 bytes_list {} kind", "3 int64_list {} kind", "4 float_list {} kind",
-        node_list=NodeList, bytes_list=BytesList, int64_list=Int64List, float_list=FloatList,
+        "5 any_list {} kind", node_list=NodeList, bytes_list=BytesList, int64_list=Int64List, float_list=FloatList,
+        any_list=AnyList,
     )  # fmt: skip
 
 
@@ -141,17 +154,30 @@ class SaverDef(Message):
     )  # fmt: skip
 
 
-class TensorInfo(Message):
-    """A tensor of a signature."""
+class CooSparse(Message):
+    """A SparseTensor, by the names of its parts."""
 
-    FIELDS = fields_of("1 name string", "2 dtype int32", "3 tensor_shape {}", tensor_shape=TensorShapeProto)
+    FIELDS = fields_of(
+        "1 values_tensor_name string", "2 indices_tensor_name string", "3 dense_shape_tensor_name string"
+    )  # fmt: skip
+
+
+class TensorInfo(Message):
+    """A tensor of a signature, or a SparseTensor."""
+
+    CooSparse = CooSparse
+    FIELDS = fields_of(
+        "1 name string encoding", "2 dtype int32", "3 tensor_shape {}", "4 coo_sparse {} encoding",
+        tensor_shape=TensorShapeProto, coo_sparse=CooSparse,
+    )  # fmt: skip
 
 
 class SignatureDef(Message):
     """Which tensors are the inputs and outputs of a use of the graph."""
 
     FIELDS = fields_of(
-        "1 inputs map", "2 outputs map", "3 method_name string", inputs=TensorInfo, outputs=TensorInfo
+        "1 inputs map", "2 outputs map", "3 method_name string", "4 defaults map", inputs=TensorInfo,
+        outputs=TensorInfo, defaults=TensorProto,
     )  # fmt: skip
 
 
@@ -164,12 +190,29 @@ class MetaInfoDef(Message):
     )  # fmt: skip
 
 
+class AssetFileDef(Message):
+    """A file that a graph reads, and the tensor that holds its path."""
+
+    FIELDS = fields_of("1 tensor_info {}", "2 filename string", tensor_info=TensorInfo)
+
+
+class SavedObjectGraph(Message):
+    """TensorFlow 2's objects; kept, not looked into."""
+
+
 class MetaGraphDef(Message):
-    """A graph with its Saver, collections and signatures."""
+    """A graph with its Saver, collections, signatures and files."""
 
     MetaInfoDef = MetaInfoDef
     FIELDS = fields_of(
         "1 meta_info_def {}", "2 graph_def {}", "3 saver_def {}", "4 collection_def map", "5 signature_def map",
-        meta_info_def=MetaInfoDef, graph_def=GraphDef, saver_def=SaverDef, collection_def=CollectionDef,
-        signature_def=SignatureDef,
+        "6 asset_file_def {}*", "7 object_graph_def {}", meta_info_def=MetaInfoDef, graph_def=GraphDef,
+        saver_def=SaverDef, collection_def=CollectionDef, signature_def=SignatureDef, asset_file_def=AssetFileDef,
+        object_graph_def=SavedObjectGraph,
     )  # fmt: skip
+
+
+class SavedModel(Message):
+    """Graphs with one set of variables: what a folder that TensorFlow exported holds."""
+
+    FIELDS = fields_of("1 saved_model_schema_version int64", "2 meta_graphs {}*", meta_graphs=MetaGraphDef)

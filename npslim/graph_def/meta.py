@@ -72,16 +72,24 @@ def import_meta_graph(
     Source: tf.train.import_meta_graph of TensorFlow 1.15.
     """
     meta = meta_graph_or_file if isinstance(meta_graph_or_file, MetaGraphDef) else read_meta_graph(meta_graph_or_file)
-    importer = Importer(meta.graph_def, input_map, import_scope or "", clear_devices, skip_unsupported)
+    return imported(meta, clear_devices, import_scope, input_map, skip_unsupported)[1]
+
+
+def imported(
+    meta, clear_devices=False, import_scope=None, input_map=None, skip_unsupported=False, assets=None
+):  # fmt: skip
+    """(the Importer that has defined the graph of a MetaGraphDef, its Saver or None). assets: as of `Importer`."""
+    importer = Importer(meta.graph_def, input_map, import_scope or "", clear_devices, skip_unsupported, assets)
     restored = _restored(importer, meta.saver_def.restore_op_name) if meta.HasField("saver_def") else None
     importer.run()
     collections = _Collections(importer)
     for key in sorted(meta.collection_def):
         collections.add(key, meta.collection_def[key])
     if restored is None:
-        return Saver() if get_default_graph().get_collection(GraphKeys.GLOBAL_VARIABLES) else None
+        return importer, Saver() if get_default_graph().get_collection(GraphKeys.GLOBAL_VARIABLES) else None
     named = {name: collections.variable_of(key) for name, key in restored.items()}
-    return Saver(named, max_to_keep=meta.saver_def.max_to_keep, allow_empty=True) if named else None
+    saver = Saver(named, max_to_keep=meta.saver_def.max_to_keep, allow_empty=True) if named else None
+    return importer, saver
 
 
 class _Collections:
@@ -98,7 +106,7 @@ class _Collections:
         if key in _OF_OTHER_MESSAGES and kind == "bytes_list":
             logger.debug("the collection %s is not imported", key)
             return
-        for value in values:
+        for value in values if kind != "any_list" else ():
             if kind == "bytes_list" and key in OF_VARIABLES:
                 value = self._variable(VariableDef.FromString(value))
             elif kind == "node_list":

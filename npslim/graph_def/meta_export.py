@@ -3,7 +3,7 @@
 The Saver is written as TensorFlow writes one, as nodes: a RestoreV2 that names the variables in the checkpoint, and an
 assignment to each. `import_meta_graph` reads the names from there, so a Saver of a few variables stays one of these.
 
-before: meta.py   next: ../checkpoint.py
+before: meta.py   next: signatures.py
 """
 
 import os

@@ -2,7 +2,7 @@
 
 A variable of TensorFlow's second kind (a resource) becomes one of the first: npslim has one kind.
 
-before: tensor_arrays.py   next: conditions.py
+before: tensor_arrays.py   next: tables.py
 """
 
 from npslim.graph_def.source import imports

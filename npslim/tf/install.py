@@ -23,6 +23,7 @@ _PLACES = {
     "tensorflow.contrib.slim.nets": "npslim.nets",
     "tensorflow.contrib.slim.python.slim.data": "npslim.data",
     "tensorflow.contrib.framework.python.ops.arg_scope": "npslim.scopes",
+    "tensorflow.python.saved_model": "npslim.tf.saved_model",
     "tf_slim": "npslim",
 }
 
@@ -99,7 +100,8 @@ def _resolve(name):
         return _importable(_PLACES[name])
     last = name.rpartition(".")[2]
     for prefix, place in sorted(_PLACES.items(), key=lambda item: -len(item[0])):
-        if name.startswith(prefix + ".") and not name.startswith("tensorflow.python."):
+        inside = name.startswith("tensorflow.python.") and not prefix.startswith("tensorflow.python.")
+        if name.startswith(prefix + ".") and not inside:
             found = _below(place, name[len(prefix) + 1 :])
             if found is not None:
                 return found

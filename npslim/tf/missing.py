@@ -10,7 +10,6 @@ LEFT_OUT = {
     "estimator": "estimators are no part of TF-Slim; npslim.learning.train trains, npslim.evaluation evaluates",
     "tpu": "there is no TPU",
     "quantize": "quantized graphs are not supported; nets run in float32",
-    "saved_model": "SavedModel is not written; npslim.Saver saves variables",
     "distribute": "there is one process",
     "GradientTape": "graphs are defined first; npslim.gradients gives the gradients",
     "function": "TensorFlow 2's idiom: graphs are defined by calling ops, and run by a Session",

@@ -30,8 +30,7 @@ OTHER_PARAMETERS = {
     "tf.Dimension": "made by TensorShape",
 }
 
-LEFT_OUT = ("keras", "estimator", "tpu", "quantize", "saved_model", "distribute", "GradientTape",
-            "bfloat16")  # fmt: skip
+LEFT_OUT = ("keras", "estimator", "tpu", "quantize", "distribute", "GradientTape", "bfloat16")
 
 
 def found(name):
