@@ -18,7 +18,7 @@ from npslim.ops.join import stack
 from npslim.ops.linear import matmul
 from npslim.ops.logic import broadcast_like, sum_to
 from npslim.ops.normalize import bias_add as plus_bias
-from npslim.ops.normalize import fused_batch_norm
+from npslim.ops.normalize import fused_batch_norm, local_response_normalization, sum_of_near
 from npslim.ops.pool import avg_pool2d, max_pool2d
 from npslim.ops.state import identity_n, with_dependencies
 
@@ -490,6 +490,19 @@ def _normalized(m, x, training, relu):
     given = () if training else (mean, variance)
     y, *moments = fused_batch_norm(x, scale, offset, *given, is_training=training)
     return [y, *moments, slim.relu(y)] if relu else [y, *moments]
+
+
+@kind(2)
+def near_channels(m, n):
+    x, radius = m.some(n, least=1), n.below(4)
+    y = local_response_normalization(x, depth_radius=radius, alpha=0.5, beta=n.of((0.75, 0.5, 1.0)))
+    return [y, sum_of_near(x, radius=radius)]
+
+
+@kind(2)
+def powers(m, n):
+    x = m.some(n)
+    return slim.pow(slim.square(x) + 0.5 if m.tame else x, n.of((-0.75, 0.75, -0.5, 2.0, 1.5)))
 
 
 @kind(2)

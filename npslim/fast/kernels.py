@@ -3,7 +3,7 @@
 Its result is a buffer of the arena. It gives None where the plain kernel shall do it: for another layout, a rare
 attribute, a small array.
 
-before: convolutions.py, batch_norm.py, pool.py   next: rewrite.py
+before: convolutions.py, batch_norm.py, pool.py, near.py   next: rewrite.py
 """
 
 import math
@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from npslim.fast import batch_norm, pool
+from npslim.fast import batch_norm, near, pool
 from npslim.fast.arena import take
 from npslim.fast.blas import large_product
 from npslim.fast.conv import Slide
@@ -59,8 +59,8 @@ class Placed:
         if fast is None or step.rewritten:
             return None
         spec = step.node.outputs[0].spec
-        small = fast is matmul and is_full(spec.shape) and math.prod(spec.shape) < SMALL
-        if spec.dtype.char not in "fd" or small:
+        small = fast in QUICK_WHEN_SMALL and is_full(spec.shape) and math.prod(spec.shape) < SMALL
+        if spec.dtype.char not in "fd" or small or (fast is near.pow and step.node.inputs[1].spec.shape != ()):
             return None
         attrs = {**step.node.attrs, "rough": True} if rough and fast in CONVOLUTIONS else step.node.attrs
         return cls(step, step.inputs, fast, attrs, step.kernel)
@@ -283,5 +283,7 @@ FAST = {
         depthwise_conv2d_native, depthwise_conv2d_native_backprop_input, depthwise_conv2d_native_backprop_filter,
         fused_batch_norm, fused_batch_norm_grad,
         max_pool2d, max_pool2d_grad, avg_pool2d, avg_pool2d_grad, bias_add_grad,
+        near.local_response_normalization, near.sum_of_near, near.pow,
     )
 }  # fmt: skip
+QUICK_WHEN_SMALL = (matmul, near.local_response_normalization, near.sum_of_near, near.pow)  # the plain kernels

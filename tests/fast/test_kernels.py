@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 import npslim as slim
-from npslim.fast import batch_norm, columns, conv, depthwise, pool, winograd, winograd2, winograd4
+from npslim.fast import batch_norm, columns, conv, depthwise, near, pool, winograd, winograd2, winograd4
 from npslim.fast.arena import Arena
 from npslim.fast.kernels import FAST
 from npslim.ops.conv import (
@@ -17,9 +17,16 @@ from npslim.ops.conv import (
     depthwise_conv2d_native_backprop_filter,
     depthwise_conv2d_native_backprop_input,
 )
+from npslim.ops.elementwise import pow as power
 from npslim.ops.join import concat
 from npslim.ops.linear import matmul
-from npslim.ops.normalize import bias_add_grad, fused_batch_norm, fused_batch_norm_grad
+from npslim.ops.normalize import (
+    bias_add_grad,
+    fused_batch_norm,
+    fused_batch_norm_grad,
+    local_response_normalization,
+    sum_of_near,
+)
 from npslim.ops.padding import pad_by
 from npslim.ops.pool import avg_pool2d, avg_pool2d_grad, max_pool2d, max_pool2d_grad
 
@@ -29,7 +36,8 @@ DEPTHWISE = (
     depthwise_conv2d_native_backprop_input,
     depthwise_conv2d_native_backprop_filter,
 )
-SUMS = {op.name: op for op in (*FAMILY, *DEPTHWISE, matmul, avg_pool2d, avg_pool2d_grad, bias_add_grad)}
+SUMS = {op.name: op for op in (*FAMILY, *DEPTHWISE, matmul, avg_pool2d, avg_pool2d_grad, bias_add_grad, sum_of_near)}
+RATIOS = {op.name: op for op in (local_response_normalization, power)}
 EXACT = {op.name: op for op in (max_pool2d, max_pool2d_grad)}
 MOVES = {op.name: op for op in (concat, pad_by)}
 NORMS = {op.name: op for op in (fused_batch_norm, fused_batch_norm_grad)}
@@ -51,6 +59,9 @@ def tiles(request, monkeypatch):
         monkeypatch.setattr(winograd2, "ELEMENTS", 3)
         monkeypatch.setattr(winograd4, "PIECES", 2)
         monkeypatch.setattr(pool, "BLOCK", 8)
+        monkeypatch.setattr(near, "SMALL", 1)
+        monkeypatch.setattr(near, "BLOCK", 8)
+        monkeypatch.setattr(near, "LONG", 8)
         monkeypatch.setattr(depthwise, "TILE", 12)
         monkeypatch.setattr(depthwise, "LEAST", 6)
         monkeypatch.setattr(depthwise, "EDGE", 12)
@@ -89,7 +100,7 @@ def test_every_case_of_the_op(name, tiles):
 
 
 def test_each_fast_kernel_is_tested_here():
-    assert set(FAST) == {*SUMS, *EXACT, *NORMS, *MOVES}
+    assert set(FAST) == {*SUMS, *RATIOS, *EXACT, *NORMS, *MOVES}
 
 
 def test_dilated_windows_with_strides_are_left_to_the_plain_kernel():
@@ -331,6 +342,78 @@ def test_no_gradient_of_the_maximum_is_lost_or_made_up():
     x = np.nan_to_num(x, nan=-1.0)
     result = FAST["max_pool2d_grad"](Arena(), x, g, **attrs)
     np.testing.assert_array_equal(result, max_pool2d_grad.kernel(x, g, **attrs))
+
+
+# ---- near channels, and powers
+
+
+def check_ratio(op, arrays, attrs):
+    """In both dtypes: each element is off by a few roundings of its own; what is infinite, NaN or -0 is so."""
+    for dtype in ("f", "d"):
+        given = [np.asarray(a, dtype) for a in arrays]
+        with np.errstate(all="ignore"):
+            result, plain = FAST[op.name](Arena(), *given, **attrs), op.kernel(*given, **attrs)
+            if result is None:
+                continue
+            assert result.dtype == dtype and result.shape == plain.shape
+            finite = np.isfinite(plain)
+            np.testing.assert_array_equal(result[~finite], plain[~finite])
+            np.testing.assert_array_equal(np.signbit(result[plain == 0]), np.signbit(plain[plain == 0]))
+            for expected in (plain, op.kernel(*(a.astype("d") for a in given), **attrs)):
+                found, expected = result[finite], expected[finite]
+                least = np.finfo(dtype).tiny  # below, there are fewer digits
+                assert (np.abs(found - expected) <= 4 * np.finfo(dtype).eps * np.abs(expected) + least).all()
+
+
+@pytest.mark.parametrize("name", sorted(RATIOS))
+def test_every_case_of_what_is_a_ratio(name, tiles):
+    op = RATIOS[name]
+    for case in op.all_cases:
+        arrays = case.draw(np.random.default_rng(7))
+        if all(np.asarray(a).dtype.kind == "f" for a in arrays):
+            check_ratio(op, arrays, case.attrs)
+
+
+@st.composite
+def channels(draw):
+    """(x, radius): rows of few channels, some of which nobody else is near."""
+    shape = draw(st.lists(st.integers(1, 5), max_size=3).map(tuple)) + (draw(st.integers(1, 24)),)
+    return np.random.default_rng(draw(st.integers(0, 9))).normal(size=shape) * 3, draw(st.integers(0, 30))
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(channels(), st.sampled_from([0.5, 0.75, 1.0, 0.3]), st.sampled_from([0.001, 1.0]))
+def test_drawn_near_channels(tiles, monkeypatch, drawn, beta, alpha):
+    monkeypatch.setattr(near, "SMALL", 1)
+    x, radius = drawn
+    check_sums(sum_of_near, (x,), {"radius": radius})
+    attrs = {"depth_radius": radius, "bias": 1.0, "alpha": alpha, "beta": beta}
+    check_ratio(local_response_normalization, (x,), attrs)
+
+
+@pytest.mark.parametrize("exponent", [0.75, -0.75, -0.5, 0.5, 2.0, -1.0, 0.0, 2.5, -0.3])
+def test_powers(exponent, tiles, monkeypatch):
+    """Also of what is not positive, infinite, tiny or no number at all."""
+    monkeypatch.setattr(near, "SMALL", 1)
+    rng = np.random.default_rng(4)
+    check_ratio(power, (10 ** rng.uniform(-30, 30, (40, 50)), np.array(exponent)), {})
+    check_ratio(power, (rng.choice([0.0, -0.0, -1.0, np.inf, 1e-40, 2.0], 100), np.array(exponent)), {})
+    for one in (0.0, -0.0, -3.0, np.inf, -np.inf, np.nan, 1e-44):
+        check_ratio(power, (np.append(rng.uniform(1, 2, 20), one), np.array(exponent)), {})
+
+
+def test_a_plan_names_the_kernels_of_near_channels():
+    x = slim.placeholder("float32", [4, 6, 6, 40])
+    y = local_response_normalization(x, depth_radius=2, alpha=0.1, beta=0.75)
+    g = slim.gradients(y, [x])
+    feeds, found = {x: np.random.default_rng(0).normal(size=(4, 6, 6, 40))}, []
+    for name in ("plain", "fast"):
+        session = slim.Session(kernels=name)
+        found += [session.run([y, *g], feeds)]
+    text = session.explain([y, *g], feeds)
+    assert all(f"fast {name}" in text for name in ("local_response_normalization", "sum_of_near", "pow"))
+    for plain, fast in zip(*found, strict=True):
+        np.testing.assert_allclose(fast, plain, rtol=1e-5, atol=1e-6)
 
 
 # ---- batch normalization
