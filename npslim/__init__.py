@@ -8,6 +8,7 @@ import typing as _typing
 
 from npslim import layers
 from npslim.autograd import check_gradients, gradients
+from npslim.convert import constant_value, convert_to_tensor
 from npslim.defaults import get_default_session
 from npslim.dtypes import (
     as_dtype,
@@ -119,7 +120,7 @@ from npslim.layers import (
     utils,
 )
 from npslim.moving_averages import ExponentialMovingAverage
-from npslim.op import REGISTRY, constant_value, convert_to_tensor, op
+from npslim.op import op
 from npslim.ops.activation import elu, leaky_relu, relu, relu6, selu, sigmoid, softplus, softsign
 from npslim.ops.arrange import reverse, reverse_sequence, tile
 from npslim.ops.control import case, cond, while_loop
@@ -239,6 +240,7 @@ from npslim.ops.state import tuple_ as tuple
 from npslim.ops.trigonometry import cos, cosh, sin, sinh, tan, tanh
 from npslim.profiler import profile
 from npslim.registry import EXPORTS as _EXPORTS
+from npslim.registry import REGISTRY
 from npslim.scopes import (
     AUTO_REUSE,
     VariableScope,

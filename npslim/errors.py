@@ -24,6 +24,35 @@ def layout(sentence, *, expected=None, got=None, made_at=None, hint=None):
     return "\n".join(lines)
 
 
+def located(error, name, inputs, made_at):
+    """`error` of a rule, its message led by the op's `name`; with the `inputs` and the line, where they are known."""
+    first, *rest = error.message.split("\n")
+    if not first.startswith(name):
+        first = f"{name}: {first[:1].lower()}{first[1:]}"
+    parts = _parts(rest)
+    if inputs:
+        parts.append(f"  inputs   {inputs}")
+    if not any(part.startswith("  made at") for part in parts):
+        parts.append(f"  made at  {made_at}")
+    order = {"exp": 1, "got": 2, "inp": 3, "mad": 4, "hin": 5}
+    parts.sort(key=lambda part: order.get(part.strip()[:3], 2))
+    found = type(error)("")
+    found.message = "\n".join([first, *parts])
+    found.args = (found.message,)
+    return found
+
+
+def _parts(lines):
+    """Lines grouped so that continuation lines stay with their part."""
+    parts = []
+    for line in lines:
+        if line.startswith("           ") and parts:
+            parts[-1] += "\n" + line
+        else:
+            parts.append(line)
+    return parts
+
+
 class OpError(Exception):
     """Base of all errors of npslim. `message` is the text; `op` and `node_def` name the node at fault, if one is.
 

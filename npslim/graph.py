@@ -3,7 +3,7 @@
 Inputs exist before outputs, so the order of definition is a running order. Beside the list, a graph keeps collections,
 which are lists with names that a program puts things into: its variables, its losses.
 
-before: graph_scopes.py   next: op.py
+before: graph_scopes.py   next: convert.py
 """
 
 import contextlib

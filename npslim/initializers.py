@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from npslim.convert import as_tensor
 from npslim.dtypes import as_dtype, float32
 from npslim.errors import ArgumentTypeError, DTypeError, InvalidArgumentError
-from npslim.op import as_tensor
 from npslim.ops.create import fill
 from npslim.ops.linear import orthonormal
 from npslim.ops.random import random_normal, random_uniform, truncated_normal

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from npslim.caller import user_line
+from npslim.convert import as_array, as_tensor, constant_value
 from npslim.dtypes import as_dtype, int64, string
 from npslim.errors import InvalidArgumentError, NotFoundError
 from npslim.graph import get_default_graph
-from npslim.op import as_array, as_tensor, constant_value
 from npslim.ops.logic import less, where
 from npslim.ops.lookup import Pairs, look_up
 from npslim.ops.sparse import SparseTensor

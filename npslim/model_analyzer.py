@@ -2,10 +2,10 @@
 
 import math
 
+from npslim.convert import is_state
 from npslim.dtypes import as_dtype
 from npslim.graph import get_default_graph
 from npslim.graph_keys import GraphKeys
-from npslim.op import is_state
 from npslim.shown import Shown
 from npslim.spec import count
 

@@ -1,11 +1,11 @@
 """Exponential moving averages of values."""
 
+from npslim.convert import as_tensor
 from npslim.dtypes import float32
 from npslim.errors import DTypeError, InvalidArgumentError
 from npslim.graph import control_dependencies, get_default_graph
 from npslim.graph_keys import GraphKeys
 from npslim.initializers import zeros_initializer
-from npslim.op import as_tensor
 from npslim.ops.create import zeros
 from npslim.ops.elementwise import minimum
 from npslim.ops.elementwise import pow as power

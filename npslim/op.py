@@ -16,7 +16,7 @@
 Positional parameters of a kernel are tensors, keyword-only ones are attributes. Called by its name with tensors, the op
 adds a node; a rule takes only the attributes that it names.
 
-before: graph.py   next: ops/elementwise.py
+before: convert.py   next: ops/elementwise.py
 """
 
 import functools
@@ -27,24 +27,19 @@ from typing import Any
 import numpy as np
 
 from npslim.caller import user_line
-from npslim.dtypes import DType, as_dtype, numpy_dtype
-from npslim.errors import (
-    ArgumentTypeError,
-    DTypeError,
-    GraphError,
-    InternalError,
-    InvalidArgumentError,
-    OpError,
-    ShapeError,
-)
+from npslim.convert import as_tensor, canonical, contains_tensor, default_array, is_tensor
+from npslim.dtypes import numpy_dtype
+from npslim.errors import ArgumentTypeError, DTypeError, GraphError, InternalError, OpError, located
 from npslim.graph import get_default_graph
-from npslim.indexed_slices import IndexedSlices
-from npslim.later import Table
 from npslim.parameters import REQUIRED, Parameters
-from npslim.spec import Spec, TensorShape, broadcast, is_full
+from npslim.registry import REGISTRY
+from npslim.spec import Spec, is_full
 from npslim.tensor import Tensor, shapes_of
 
-REGISTRY = Table()  # name -> Op, in the order of definition; families of ops/ that nobody uses come when asked for
+# What programs may import from here as well.
+from npslim.convert import as_array, constant_value, convert_to_tensor, is_state, read_of  # noqa: F401 # isort: skip
+from npslim.shape_rules import BROADCASTING, broadcasts, broadcasts_floats, compares, floats, same  # noqa: F401 # isort: skip
+
 _CONTEXT = ("run", "rng", "node")  # what a kernel may take from the session beside its attributes
 KNOWN_LIMIT = 256  # values of small integer tensors are followed while defining
 
@@ -180,41 +175,43 @@ class Op:
 
     def _bind(self, args, attrs):
         """Inputs, attributes and name. All may be given by name; attributes and name may also follow the inputs."""
-        if self.variadic and args and isinstance(args[0], list | tuple):
-            places = dict(
-                zip((*self.defaults, "name"), args[1:], strict=False)
-            )  # all inputs in one list, as in TensorFlow
-            args, attrs = args[0], {**attrs, **places}
-        if self.variadic and not args:
-            raise ArgumentTypeError(f"{self.name}: there are no inputs.", expected="at least one tensor", got="none")
-        if not self.variadic:
-            places = len(self.parameters)
-            args, rest = list(args[:places]), args[places:]
-            for parameter in self.parameters[len(args) :]:
-                if parameter in attrs:
-                    args.append(attrs.pop(parameter))
-                elif len(args) < self.required:
-                    raise ArgumentTypeError(
-                        f"{self.name}: the input {parameter!r} is missing.", expected=str(self.__signature__)
-                    )
-                else:
-                    break
-            by_position = dict(zip((*self.defaults, "name"), rest, strict=False))
-            given = {key for key in attrs if key != "name" or attrs[key] is not None}
-            if len(rest) > len(self.defaults) + 1 or by_position.keys() & given:
-                raise ArgumentTypeError(f"{self.name}: too many arguments.", expected=str(self.__signature__))
-            attrs = {**attrs, **by_position}
+        inputs, attrs = self._bind_list(args, attrs) if self.variadic else self._bind_inputs(args, attrs)
         name = attrs.pop("name", None)
-        if attrs.keys() - self.defaults.keys():
-            unknown = ", ".join(sorted(attrs.keys() - self.defaults.keys()))
-            raise ArgumentTypeError(f"{self.name}() has no argument {unknown}.", expected=str(self.__signature__))
+        if unknown := attrs.keys() - self.defaults.keys():
+            raise self._bad_call(f"{self.name}() has no argument {', '.join(sorted(unknown))}.")
         attrs = {key: canonical(attrs.get(key, default)) for key, default in self.defaults.items()}
         missing = [key for key, value in attrs.items() if value is REQUIRED]
         if missing:
-            raise ArgumentTypeError(
-                f"{self.name}: the argument {missing[0]!r} is missing.", expected=str(self.__signature__)
-            )
-        return list(args), attrs, name
+            raise self._bad_call(f"{self.name}: the argument {missing[0]!r} is missing.")
+        return inputs, attrs, name
+
+    def _bind_list(self, args, attrs):
+        """For any number of inputs, which may come in one list, as in TensorFlow."""
+        if args and isinstance(args[0], list | tuple):
+            attrs = {**attrs, **dict(zip((*self.defaults, "name"), args[1:], strict=False))}
+            args = args[0]
+        if not args:
+            raise ArgumentTypeError(f"{self.name}: there are no inputs.", expected="at least one tensor", got="none")
+        return list(args), attrs
+
+    def _bind_inputs(self, args, attrs):
+        places = len(self.parameters)
+        inputs, rest = list(args[:places]), args[places:]
+        for parameter in self.parameters[len(inputs) :]:
+            if parameter in attrs:
+                inputs.append(attrs.pop(parameter))
+            elif len(inputs) < self.required:
+                raise self._bad_call(f"{self.name}: the input {parameter!r} is missing.")
+            else:
+                break
+        by_position = dict(zip((*self.defaults, "name"), rest, strict=False))
+        given = {key for key in attrs if key != "name" or attrs[key] is not None}
+        if len(rest) > len(self.defaults) + 1 or by_position.keys() & given:
+            raise self._bad_call(f"{self.name}: too many arguments.")
+        return inputs, {**attrs, **by_position}
+
+    def _bad_call(self, sentence):
+        return ArgumentTypeError(sentence, expected=str(self.__signature__))
 
     def parameter(self, i):
         """The name of input number `i`."""
@@ -252,12 +249,10 @@ class Op:
                 x = x._as_tensor() if hasattr(x, "_as_tensor") else x
                 if isinstance(x, kind):
                     return x.spec.dtype if isinstance(x, Tensor) else numpy_dtype(x.dtype)
-        flat = [x for x in inputs if x is not None]
-        return (
-            np.result_type(*(default_array(x).dtype for x in flat))
-            if len(flat) > 1 and not any(contains_tensor(x) for x in flat)
-            else None
-        )
+        numbers = [x for x in inputs if x is not None]
+        if len(numbers) < 2 or any(contains_tensor(x) for x in numbers):
+            return None
+        return np.result_type(*(default_array(x).dtype for x in numbers))
 
     def infer(self, specs, attrs, tensors=()):
         """The output's Spec (or a tuple of them) by the shape rule, its errors naming this op, the inputs, the line."""
@@ -266,23 +261,7 @@ class Op:
         try:
             return self.shape_rule(*specs, **{key: attrs[key] for key in self.shape_takes})
         except OpError as error:
-            raise self._located(error, tensors) from None
-
-    def _located(self, error, tensors):
-        lines = error.message.split("\n")
-        if not lines[0].startswith(self.name):
-            lines[0] = f"{self.name}: {lines[0][:1].lower()}{lines[0][1:]}"
-        if tensors:
-            lines.append(f"  inputs   {shapes_of(tensors)}")
-        if not any(line.startswith("  made at") for line in lines):
-            lines.append(f"  made at  {user_line()}")
-        order = {"exp": 1, "got": 2, "inp": 3, "mad": 4, "hin": 5}
-        head, parts = lines[0], _parts(lines[1:])
-        parts.sort(key=lambda part: order.get(part.strip()[:3], 2))
-        located = type(error)("")
-        located.message = "\n".join([head, *parts])
-        located.args = (located.message,)
-        return located
+            raise located(error, self.name, shapes_of(tensors), user_line()) from None
 
     def _with_known(self, specs, tensors, attrs):
         """`specs`, with the values of small integer outputs filled in where the inputs tell them."""
@@ -330,6 +309,26 @@ def op(kernel=None, *, type=None, node_name=None, **declared) -> Any:
     return made
 
 
+def attributes_of(rule, defaults):
+    """The attributes that `rule` names; all of them if it takes `**attrs`."""
+    takes = Parameters.of(rule)
+    return tuple(defaults) if takes.any_keyword else tuple(name for name in takes.keywords if name in defaults)
+
+
+@op(type="Const", node_name="Const", differentiable=False)
+def constant(*, value):
+    """The array `value`, the same in every run."""
+    return value
+
+
+@constant.shape
+def _(*, value):
+    return Spec(value.shape, value.dtype, value)
+
+
+# ---- values that are known while defining
+
+
 def followed(spec):
     """True for small integers whose value is not known yet."""
     return spec.known is None and spec.dtype.kind in "iu" and is_full(spec.shape) and np.prod(spec.shape) <= KNOWN_LIMIT
@@ -341,86 +340,7 @@ def knowing(spec, value):
     return Spec(spec.shape, spec.dtype, value.astype(spec.dtype) if whole else value)
 
 
-def attributes_of(rule, defaults):
-    """The attributes that `rule` names; all of them if it takes `**attrs`."""
-    takes = Parameters.of(rule)
-    return tuple(defaults) if takes.any_keyword else tuple(name for name in takes.keywords if name in defaults)
-
-
-def _parts(lines):
-    """Lines grouped so that continuation lines stay with their part."""
-    parts = []
-    for line in lines:
-        if line.startswith("           ") and parts:
-            parts[-1] += "\n" + line
-        else:
-            parts.append(line)
-    return parts
-
-
-# ---- shape rules that many ops share
-
-
-def same(x, *others):
-    """The output is like the first input."""
-    return Spec(x.shape, x.dtype)
-
-
-def broadcasts(*inputs):
-    """The inputs broadcast; the output has their dtype."""
-    return Spec(broadcast(*(x.shape for x in inputs)), inputs[0].dtype)
-
-
-def compares(*inputs):
-    """The inputs broadcast; the output is boolean."""
-    return Spec(broadcast(*(x.shape for x in inputs)), np.dtype(bool))
-
-
-def floats(x, *others):
-    """The output is like the first input, which must be floating or complex."""
-    if x.dtype.kind not in "fc":
-        raise DTypeError(
-            "The input is not floating.",
-            expected="a floating dtype",
-            got=as_dtype(x.dtype).name,
-            hint="cast(x, float32) converts",
-        )
-    return same(x)
-
-
-def broadcasts_floats(*inputs):
-    """The inputs, floating or complex, broadcast; the output has their dtype."""
-    floats(inputs[0])
-    return broadcasts(*inputs)
-
-
-BROADCASTING = (broadcasts, compares, broadcasts_floats)  # the walk back sums what these rules repeat
-
-
-# ---- from what people pass to tensors
-
-
-def canonical(value: Any) -> Any:
-    """An attribute as the kernel wants it: tuples for lists, a NumPy dtype, a number for a tensor of known value."""
-    if isinstance(value, DType):
-        return value.dtype
-    if isinstance(value, type) and issubclass(value, np.generic):
-        return np.dtype(value)
-    if isinstance(value, TensorShape):
-        return tuple(value.as_list())
-    if isinstance(value, list | tuple) and not hasattr(value, "_fields"):
-        return tuple(canonical(v) for v in value)
-    value = getattr(value, "_as_tensor", lambda: value)()
-    if isinstance(value, Tensor):
-        known = constant_value(value)
-        if known is None:
-            raise ArgumentTypeError(
-                "This argument must be known while the graph is defined.", expected="a number", got=value
-            )
-        return known.item() if known.ndim == 0 else tuple(known.tolist())
-    if isinstance(value, np.generic) and not isinstance(value, np.bool_):
-        return value.item()
-    return value
+# ---- the graph that a node goes to
 
 
 def graph_of(inputs):
@@ -455,167 +375,3 @@ class _Nothing:
 
 
 _NOTHING = _Nothing()
-
-
-@op(type="Const", node_name="Const", differentiable=False)
-def constant(*, value):
-    """The array `value`, the same in every run."""
-    return value
-
-
-@constant.shape
-def _(*, value):
-    return Spec(value.shape, value.dtype, value)
-
-
-def default_array(value: Any, narrow=True):
-    """`value` as an array; `narrow`: of TensorFlow's default dtypes, float32 and int32, for Python's numbers."""
-    if isinstance(value, np.ndarray | np.generic):
-        array = np.asarray(value)
-    else:
-        array = np.array(value)
-        if narrow and array.dtype == np.float64 and not _holds(value, (np.ndarray, np.float64)):
-            array = array.astype(np.float32)
-        elif narrow and array.dtype == np.int64 and not _holds(value, (np.ndarray, np.int64)):
-            fits = array.size == 0 or (array.max() < 2**31 and array.min() >= -(2**31))
-            array = array.astype(np.int32) if fits else array
-    if array.dtype.kind in "US":
-        words: Any = array.ravel().tolist()
-        array = np.array([w.encode() if isinstance(w, str) else w for w in words], object).reshape(array.shape)
-    return array
-
-
-def _holds(value, kinds):
-    if isinstance(value, list | tuple):
-        return any(_holds(v, kinds) for v in value)
-    return isinstance(value, kinds)
-
-
-def is_tensor(value):
-    """True for a tensor and for a variable."""
-    return isinstance(value, Tensor) or hasattr(value, "_as_tensor")
-
-
-def contains_tensor(value):
-    """True for a tensor or variable, and for a nested list with one in it."""
-    if isinstance(value, list | tuple):
-        return any(contains_tensor(v) for v in value)
-    return is_tensor(value)
-
-
-def as_array(value, dtype=None):
-    """A NumPy array of `value`, converted to `dtype` as TensorFlow allows it. Raises TypeError where it does not."""
-    if value is None or (isinstance(value, list | tuple) and any(v is None for v in value)):
-        raise ArgumentTypeError("None values are not supported.", expected="numbers", got=value)
-    try:
-        array = default_array(value, narrow=dtype is None)
-    except ValueError:
-        raise InvalidArgumentError("The nested lists are not of one shape.", got=value) from None
-    if array.dtype == object and any(not isinstance(x, bytes | str) for x in array.ravel()):
-        raise ArgumentTypeError("This cannot become a tensor.", expected="numbers or strings", got=repr(value)[:200])
-    if dtype is None or array.dtype == dtype:
-        numpy_dtype(array.dtype)
-        return array
-    dtype = numpy_dtype(dtype)
-    lossy = {"b": "b", "i": "biu", "u": "biu", "f": "biuf", "c": "biufc"}.get(dtype.kind, "OSU")
-    is_array = isinstance(value, np.ndarray | np.generic)
-    if (
-        array.dtype.kind not in lossy
-        and array.size
-        and not (is_array and array.dtype.kind != "O" and dtype.kind != "O")
-    ) or (array.dtype.kind == "b" and dtype.kind != "b" and not is_array):
-        raise DTypeError(
-            "The value does not fit the dtype.",
-            expected=as_dtype(dtype).name,
-            got=f"{str(value)[:100]} ({array.dtype})",
-        )
-    return array.astype(dtype)
-
-
-def as_tensor(value, dtype=None, name=None, ref=False):
-    """`value` (tensor, variable, array, number, nested list of these) as a tensor of the default graph.
-
-    A variable gives its value, or with `ref` its state. Raises TypeError if it has or gets another dtype than `dtype`.
-    """
-    if ref:
-        value = value._as_ref() if hasattr(value, "_as_ref") else value
-    elif is_state(value):
-        value = read_of(value)
-    elif hasattr(value, "_as_tensor"):
-        value = value._as_tensor()
-    if isinstance(value, IndexedSlices):
-        value = REGISTRY["dense"](value.values, value.indices, value.dense_like)
-    if isinstance(value, Tensor):
-        if dtype is not None and value.spec.dtype != numpy_dtype(dtype):
-            raise DTypeError(
-                "The tensor has another dtype.",
-                expected=as_dtype(dtype).name,
-                got=f"{value.name} {as_dtype(value.spec.dtype).name}",
-                made_at=user_line(),
-                hint="cast(x, dtype) converts",
-            )
-        return value
-    if isinstance(value, TensorShape):
-        if not value.is_fully_defined():
-            raise ShapeError(
-                "A shape with unknown sizes is no tensor.", got=value, hint="shape(x) gives it at run time"
-            )
-        value = np.array(value.as_list(), np.int32 if dtype is None else numpy_dtype(dtype))
-    if contains_tensor(value):
-        return _stacked(value, dtype, name)
-    if isinstance(value, list | tuple):
-        value = (
-            [int(v) if hasattr(v, "value") else v for v in value] if any(hasattr(v, "value") for v in value) else value
-        )
-    return constant(value=_frozen(as_array(value, dtype)), name=name or "Const")
-
-
-def _frozen(array):
-    """A copy that cannot be written to: the graph's constants stay what they were."""
-    array = np.array(array)
-    array.flags.writeable = False
-    return array
-
-
-def _stacked(values, dtype, name):
-    """A nested list with tensors in it, as one tensor."""
-    dtypes = [v.dtype.dtype for v in _flat(values) if contains_tensor(v)]
-    dtype = dtype or dtypes[0]
-    parts = [as_tensor(v, dtype) for v in values]
-    return REGISTRY["stack"](*parts, axis=0, name=name or "packed")
-
-
-def _flat(value):
-    if isinstance(value, list | tuple):
-        for v in value:
-            yield from _flat(v)
-    else:
-        yield value
-
-
-def is_state(x):
-    """True for the tensor of a variable's node: its state, not its value."""
-    return isinstance(x, Tensor) and x.op.op.name == "variable"
-
-
-def read_of(ref):
-    """The `<name>/read` tensor of a variable's node: its value from before the run's assignments."""
-    return ref.graph.get_tensor_by_name(ref.op.name + "/read:0")
-
-
-def constant_value(tensor):
-    """The value of `tensor` as an array if it is known while defining, else None."""
-    if not isinstance(tensor, Tensor):
-        tensor = as_tensor(tensor)
-    known = tensor.spec.known
-    return None if known is None or known.dtype != tensor.spec.dtype else known
-
-
-def convert_to_tensor(value, dtype=None, name=None, preferred_dtype=None):
-    """`value` as a tensor; see `as_tensor`."""
-    if dtype is None and preferred_dtype is not None and not contains_tensor(value):
-        try:
-            return as_tensor(value, preferred_dtype, name)
-        except (TypeError, ValueError):
-            pass
-    return as_tensor(value, dtype, name)

@@ -13,9 +13,9 @@ import re
 from typing import Any
 
 from npslim import image as images
+from npslim.convert import as_tensor
 from npslim.dtypes import float32, int32
 from npslim.errors import InvalidArgumentError, NotFoundError, nearest
-from npslim.op import as_tensor
 from npslim.ops.control import case
 from npslim.ops.elementwise import maximum, minimum
 from npslim.ops.functions import rint

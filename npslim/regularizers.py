@@ -4,10 +4,10 @@ import numbers
 from collections.abc import Iterable
 
 from npslim.caller import check_function
+from npslim.convert import as_tensor
 from npslim.errors import ArgumentTypeError, InvalidArgumentError
 from npslim.graph import get_default_graph
 from npslim.graph_keys import GraphKeys
-from npslim.op import as_tensor
 from npslim.ops.elementwise import add_n, multiply
 from npslim.ops.functions import abs as absolute
 from npslim.ops.reduce import reduce_sum

@@ -2,12 +2,12 @@
 
 from typing import Any
 
+from npslim.convert import as_tensor
 from npslim.errors import FailedPreconditionError, InvalidArgumentError
 from npslim.graph import control_dependencies
 from npslim.hooks import SessionRunHook
 from npslim.indexed_slices import IndexedSlices
 from npslim.initializers import zeros_initializer
-from npslim.op import as_tensor
 from npslim.ops.control import cond
 from npslim.ops.indexing import dense
 from npslim.ops.logic import equal

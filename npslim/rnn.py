@@ -7,10 +7,10 @@ static ones take a list of tensors and define every step.
 from typing import Any
 
 from npslim.caller import user_line
+from npslim.convert import as_tensor
 from npslim.dtypes import int32
 from npslim.errors import ArgumentTypeError, InvalidArgumentError, ShapeError
 from npslim.graph import control_dependencies
-from npslim.op import as_tensor
 from npslim.ops.arrange import reverse, reverse_sequence
 from npslim.ops.control import flat, mapped, outline, packed
 from npslim.ops.create import range_

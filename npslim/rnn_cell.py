@@ -11,11 +11,11 @@ import zlib
 from typing import Any
 
 from npslim.caller import user_line
+from npslim.convert import as_tensor, constant_value
 from npslim.dtypes import as_dtype, numpy_dtype
 from npslim.errors import ArgumentTypeError, DTypeError, InvalidArgumentError, ShapeError, UnimplementedError
 from npslim.graph import device
 from npslim.initializers import constant_initializer, zeros_initializer
-from npslim.op import as_tensor, constant_value
 from npslim.ops.activation import elu, relu, selu, sigmoid, softplus, softsign
 from npslim.ops.control import flat, mapped, packed
 from npslim.ops.create import zeros

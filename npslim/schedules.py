@@ -6,8 +6,8 @@ Computed in the dtype of `learning_rate`, as in TensorFlow.
 
 import math
 
+from npslim.convert import as_tensor, constant_value
 from npslim.errors import InvalidArgumentError
-from npslim.op import as_tensor, constant_value
 from npslim.ops.elementwise import minimum
 from npslim.ops.elementwise import pow as raised
 from npslim.ops.functions import ceil, exp, floor, log

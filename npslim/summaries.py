@@ -1,9 +1,9 @@
 """TF-Slim's ways to add summaries: named by the tensors themselves."""
 
 from npslim import tf_summary as summary
+from npslim.convert import as_tensor
 from npslim.graph import get_default_graph
 from npslim.graph_keys import GraphKeys
-from npslim.op import as_tensor
 from npslim.ops.debug import Print
 from npslim.ops.reduce import zero_fraction
 

@@ -13,12 +13,12 @@ import re
 import time
 
 from npslim.caller import user_line
+from npslim.convert import as_tensor
 from npslim.data.tfrecord import tf_record_iterator
 from npslim.errors import FailedPreconditionError, InvalidArgumentError, missing_extra
 from npslim.events import Writer, unique_suffix
 from npslim.graph import get_default_graph
 from npslim.graph_keys import GraphKeys
-from npslim.op import as_tensor
 from npslim.ops import summary as ops
 from npslim.registry import EXPORTS
 from npslim.scopes import name_scope

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from npslim.caller import check_function
+from npslim.convert import as_array, as_tensor, contains_tensor
 from npslim.dtypes import as_dtype, float32, int64, numpy_dtype
 from npslim.errors import (
     AlreadyExistsError,
@@ -27,7 +28,6 @@ from npslim.errors import (
 from npslim.graph import device, get_default_graph
 from npslim.graph_keys import GraphKeys
 from npslim.initializers import glorot_uniform_initializer, zeros_initializer
-from npslim.op import as_array, as_tensor, contains_tensor
 from npslim.ops import state
 from npslim.ops.control import cond
 from npslim.partitioners import say_that_it_stays_whole

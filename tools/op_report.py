@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 from test_ops import CASES, draw  # noqa: E402
 
 from npslim.autograd import check_gradients  # noqa: E402
-from npslim.op import REGISTRY  # noqa: E402
+from npslim.registry import REGISTRY  # noqa: E402
 
 
 def main():

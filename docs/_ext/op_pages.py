@@ -9,7 +9,8 @@ from api_pages import ORPHAN, escaped
 from formulas import FORMULAS
 
 import npslim as slim
-from npslim.op import REGISTRY, as_tensor
+from npslim.convert import as_tensor
+from npslim.registry import REGISTRY
 from npslim.show.curve import panel
 from npslim.show.svg import svg
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from npslim.autograd.reverse import gradients
+from npslim.convert import as_array, as_tensor
 from npslim.errors import GradientError, InvalidArgumentError
 from npslim.graph import Graph
-from npslim.op import as_array, as_tensor
 from npslim.ops.elementwise import add_n
 from npslim.ops.reduce import reduce_sum
 from npslim.ops.state import placeholder

@@ -7,15 +7,17 @@ before: session.py   next: variables.py
 """
 
 from npslim.autograd.registered import registered_pull
+from npslim.convert import as_tensor
 from npslim.errors import ArgumentTypeError, GradientError, InvalidArgumentError
 from npslim.indexed_slices import IndexedSlices
-from npslim.op import BROADCASTING, as_tensor, graph_as_default
+from npslim.op import graph_as_default
 from npslim.ops import control
 from npslim.ops.elementwise import add_n
 from npslim.ops.indexing import dense
 from npslim.ops.join import concat
 from npslim.ops.logic import sum_to
 from npslim.ops.shape import expand_dims, ones_like, reshape, shape, size, zeros_like
+from npslim.shape_rules import BROADCASTING
 from npslim.spec import is_full
 from npslim.tensor import Tensor
 

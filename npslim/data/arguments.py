@@ -5,12 +5,12 @@ import glob
 import numpy as np
 
 from npslim.caller import user_line
+from npslim.convert import as_array, as_tensor, constant_value, contains_tensor
 from npslim.data.stages import Item
 from npslim.data.structure import checked, mapped
 from npslim.data.traced import Context, Function
 from npslim.dtypes import as_dtype
 from npslim.errors import ArgumentTypeError, DTypeError, InvalidArgumentError
-from npslim.op import as_array, as_tensor, constant_value, contains_tensor
 from npslim.ops.queue import as_array_of
 from npslim.spec import as_shape
 from npslim.tensor import Tensor

@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 
 from npslim.caller import user_line
+from npslim.convert import contains_tensor
 from npslim.data.arguments import number
 from npslim.data.pipeline import Dataset
 from npslim.data.stages import Item, interleaved
 from npslim.data.structure import Leaf
 from npslim.data.tfrecord import TFRecordOptions, tf_record_iterator
 from npslim.errors import ArgumentTypeError, DataLossError, InvalidArgumentError, NotFoundError
-from npslim.op import contains_tensor
 from npslim.ops.queue import as_array_of
 from npslim.ops.shape import reshape
 

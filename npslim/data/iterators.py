@@ -11,6 +11,7 @@ import numpy as np
 
 from npslim.backend import to_host
 from npslim.caller import user_line
+from npslim.convert import as_tensor
 from npslim.data.structure import Leaf, assembled, check_same_types, flat, mapped, packed, parts_of
 from npslim.data.traced import Context
 from npslim.dtypes import as_dtype, numpy_dtype
@@ -23,7 +24,7 @@ from npslim.errors import (
     ShapeError,
 )
 from npslim.graph import control_dependencies, needed
-from npslim.op import as_tensor, op
+from npslim.op import op
 from npslim.ops.queue import as_array_of
 from npslim.ops.queue_state import Tickets
 from npslim.ops.sparse import SparseTensor

@@ -15,6 +15,7 @@ import numpy as np
 
 from npslim.backend import to_host
 from npslim.caller import user_line
+from npslim.convert import as_tensor
 from npslim.data import iterators
 from npslim.data.arguments import (
     check_positive,
@@ -57,7 +58,7 @@ from npslim.data.structure import (
 from npslim.data.traced import Context, Function
 from npslim.errors import ArgumentTypeError, InvalidArgumentError, ShapeError, UnimplementedError, range_of
 from npslim.graph import control_dependencies, get_default_graph
-from npslim.op import as_tensor, op
+from npslim.op import op
 from npslim.spec import Spec
 from npslim.tensor import Node, Tensor
 

@@ -1,6 +1,6 @@
 """A queue of whole batches that are made ahead of time: `slim.data.prefetch_queue`."""
 
-from npslim.op import as_tensor
+from npslim.convert import as_tensor
 from npslim.ops.queue import FIFOQueue, PaddingFIFOQueue
 from npslim.queues.producers import note_fill
 from npslim.queues.runner import QueueRunner, add_queue_runner

@@ -20,11 +20,12 @@ import numpy as np
 from npslim import errors
 from npslim.backend import to_host
 from npslim.caller import user_line
+from npslim.convert import as_tensor
 from npslim.data.traced import Context
 from npslim.errors import AbortedError, ArgumentTypeError, InvalidArgumentError, UnknownError
 from npslim.fast.workers import available
 from npslim.graph import Graph
-from npslim.op import as_tensor, op
+from npslim.op import op
 from npslim.ops.queue import as_array_of
 from npslim.ops.state import placeholder
 from npslim.session import Session

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from npslim.caller import user_line
+from npslim.convert import as_tensor
 from npslim.data.tfrecord import cause_of, records_with_places, whole_file
 from npslim.errors import DataLossError, InvalidArgumentError, NotFoundError, OpError
-from npslim.op import as_tensor, op
+from npslim.op import op
 from npslim.ops.queue import as_array_of
 from npslim.ops.queue_state import Tickets, wait_for_turn
 from npslim.spec import Spec

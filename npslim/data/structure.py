@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from npslim.convert import as_array, as_tensor, contains_tensor
 from npslim.errors import ArgumentTypeError, DataLossError, InvalidArgumentError, ShapeError
-from npslim.op import as_array, as_tensor, contains_tensor
 from npslim.ops.queue import as_array_of
 from npslim.ops.sparse import SparseTensor, SparseTensorValue
 from npslim.spec import Spec, TensorShape, compatible, show_shape

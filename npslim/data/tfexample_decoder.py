@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from npslim.caller import user_line
+from npslim.convert import as_tensor
 from npslim.data.data_decoder import DataDecoder
 from npslim.dtypes import as_dtype, int64, numpy_dtype, uint8
 from npslim.errors import InvalidArgumentError
 from npslim.graph import control_dependencies
-from npslim.op import as_tensor
 from npslim.ops.control import cond
 from npslim.ops.debug import Assert
 from npslim.ops.image_codec import read_pictures

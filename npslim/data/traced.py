@@ -11,10 +11,10 @@ import numpy as np
 
 from npslim.backend import one_blas_thread, running_on, to_host
 from npslim.caller import user_line
+from npslim.convert import as_tensor
 from npslim.data.structure import assembled, component, flat, leaf_of, mapped, packed, parts_of, tensors_of
 from npslim.errors import ArgumentTypeError
 from npslim.graph import get_default_graph
-from npslim.op import as_tensor
 from npslim.ops.control import Branch
 from npslim.ops.queue_state import Tickets
 from npslim.ops.sparse import SparseTensor

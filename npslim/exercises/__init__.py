@@ -13,7 +13,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from npslim.errors import AlreadyExistsError, NotFoundError
-from npslim.op import REGISTRY
+from npslim.registry import REGISTRY
 
 NAMES = {
     "conv2d": "a convolution, by loops or by im2col",

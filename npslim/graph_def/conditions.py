@@ -9,8 +9,8 @@ before: tables.py   next: loops.py
 
 import functools
 
+from npslim.convert import constant_value
 from npslim.errors import UnimplementedError
-from npslim.op import constant_value
 from npslim.ops.logic import cast, logical_and, logical_not
 from npslim.ops.shape import identity, zeros_like
 from npslim.ops.state import no_op

@@ -8,8 +8,8 @@ before: network.py   next: tensor_arrays.py
 from npslim.errors import UnimplementedError
 from npslim.graph_def.network import slide_of, window_of
 from npslim.graph_def.source import direct, imports
-from npslim.op import REGISTRY
 from npslim.ops import activation, conv, create, elementwise, functions, logic, normalize, shape
+from npslim.registry import REGISTRY
 
 direct(ReluGrad="relu_grad")
 

@@ -6,6 +6,7 @@ before: loops.py   next: meta.py
 import copy
 import heapq
 
+from npslim.convert import as_tensor, is_state
 from npslim.errors import ArgumentTypeError, DataLossError, InvalidArgumentError, OpError, UnimplementedError
 from npslim.graph import control_dependencies, get_default_graph
 from npslim.graph_def import arrays, gradients, native, network, tensor_arrays, variables  # noqa: F401 - converters
@@ -16,7 +17,6 @@ from npslim.graph_def.source import CONVERTERS, Source
 from npslim.graph_def.tables import behind_fills
 from npslim.graph_def.tensors import make_tensor_proto
 from npslim.logs import logger
-from npslim.op import as_tensor, is_state
 from npslim.ops import state
 from npslim.ops.shape import identity
 from npslim.tensor import Node, Tensor

@@ -9,7 +9,7 @@ import numpy as np
 
 from npslim.dtypes import as_dtype, numpy_dtype
 from npslim.errors import DataLossError
-from npslim.op import REGISTRY
+from npslim.registry import REGISTRY
 
 NATIVE = "_npslim"
 _OF_STATE = {"read", "assign", "assign_add", "assign_sub", "placeholder_with_default", "no_op", "assert_with"}

@@ -7,7 +7,6 @@ import numpy as np
 
 from npslim.errors import UnimplementedError
 from npslim.graph_def.source import direct, imports
-from npslim.op import REGISTRY
 from npslim.ops import (
     activation,
     conv,
@@ -22,6 +21,7 @@ from npslim.ops import (
     softmax,
     summary,
 )
+from npslim.registry import REGISTRY
 
 direct(
     Relu="relu", Relu6="relu6", Elu="elu", Selu="selu", Sigmoid="sigmoid", Softplus="softplus", Softsign="softsign",

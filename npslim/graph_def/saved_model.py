@@ -14,6 +14,7 @@ import os
 from npslim import _io
 from npslim import checkpoint_files as files
 from npslim.checkpoint import Saver
+from npslim.convert import constant_value
 from npslim.errors import (
     AlreadyExistsError,
     ArgumentTypeError,
@@ -30,7 +31,6 @@ from npslim.graph_def.meta import imported
 from npslim.graph_def.meta_export import meta_graph_of, not_read_again, written
 from npslim.graph_def.signatures import predict_signature_def
 from npslim.logs import logger
-from npslim.op import constant_value
 from npslim.proto_text import parse_text
 
 MAIN_OP_KEY, LEGACY_INIT_OP_KEY, ASSETS_KEY = "saved_model_main_op", "legacy_init_op", "saved_model_assets"

@@ -3,11 +3,11 @@
 before: meta_export.py   next: saved_model.py
 """
 
+from npslim.convert import constant_value
 from npslim.errors import ArgumentTypeError, InvalidArgumentError
 from npslim.graph import Tensor, get_default_graph
 from npslim.graph_def.messages import SignatureDef, TensorInfo
 from npslim.graph_def.tensors import NUMBERS, make_tensor_proto, number_of, shape_proto
-from npslim.op import constant_value
 from npslim.ops.sparse import SparseTensor
 from npslim.variables import Variable
 

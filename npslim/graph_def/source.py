@@ -12,11 +12,12 @@ before: tensors.py   next: arrays.py
 
 import numpy as np
 
+from npslim.convert import constant_value, is_state
 from npslim.errors import InvalidArgumentError, UnimplementedError
 from npslim.graph_def.tensors import dtype_of, make_ndarray, shape_of
-from npslim.op import REGISTRY, constant_value, is_state
 from npslim.ops import state
 from npslim.ops.create import fill
+from npslim.registry import REGISTRY
 
 CONVERTERS = {}  # TensorFlow's name of an op -> the function that brings a node of it into the graph
 _HARMLESS = {

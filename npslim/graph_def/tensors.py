@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from npslim.convert import as_array
 from npslim.dtypes import as_dtype
 from npslim.errors import DataLossError, InvalidArgumentError, UnimplementedError
 from npslim.graph_def.messages import TensorProto, TensorShapeProto
-from npslim.op import as_array
 from npslim.spec import as_shape
 
 BFLOAT16 = 14

@@ -6,8 +6,8 @@ before: tensor_arrays.py   next: tables.py
 """
 
 from npslim.graph_def.source import imports
-from npslim.op import REGISTRY
 from npslim.ops import state
+from npslim.registry import REGISTRY
 
 
 @imports("Placeholder")

@@ -8,9 +8,9 @@ import contextlib
 from typing import Any
 
 from npslim.caller import check_function, user_line
+from npslim.convert import as_tensor
 from npslim.errors import InvalidArgumentError, ShapeError
 from npslim.graph import get_default_graph
-from npslim.op import as_tensor
 from npslim.ops.normalize import bias_add
 from npslim.ops.shape import shape
 from npslim.scopes import name_scope, variable_scope

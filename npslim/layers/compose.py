@@ -4,8 +4,8 @@ import functools
 import numbers
 
 from npslim.caller import check_function
+from npslim.convert import as_tensor
 from npslim.errors import ArgumentTypeError, InvalidArgumentError
-from npslim.op import as_tensor
 from npslim.scopes import variable_scope
 
 

@@ -4,12 +4,13 @@ import numpy as np
 
 from npslim.backend import array_module
 from npslim.caller import user_line
+from npslim.convert import as_tensor
 from npslim.errors import InvalidArgumentError, ShapeError
 from npslim.graph import get_default_graph
 from npslim.graph_keys import GraphKeys
 from npslim.initializers import constant_initializer
 from npslim.layers.common import static_shape
-from npslim.op import as_tensor, op
+from npslim.op import op
 from npslim.ops.functions import sqrt, square
 from npslim.ops.linear import tensordot
 from npslim.ops.logic import cast, greater_equal, less, logical_or

@@ -1,6 +1,6 @@
 """A layer that changes gradients only."""
 
-from npslim.op import as_tensor
+from npslim.convert import as_tensor
 from npslim.ops.custom_gradient import custom_gradient
 
 

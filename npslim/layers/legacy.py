@@ -3,12 +3,12 @@
 import functools
 
 from npslim.caller import check_function, user_line
+from npslim.convert import as_tensor
 from npslim.errors import ShapeError
 from npslim.graph import get_default_graph
 from npslim.graph_keys import GraphKeys
 from npslim.initializers import xavier_initializer, zeros_initializer
 from npslim.layers.common import sizes_of
-from npslim.op import as_tensor
 from npslim.ops.activation import relu
 from npslim.ops.linear import matmul
 from npslim.ops.normalize import bias_add

@@ -5,6 +5,7 @@ import numbers
 import numpy as np
 
 from npslim.caller import user_line
+from npslim.convert import as_tensor
 from npslim.errors import ArgumentTypeError, InvalidArgumentError, ShapeError
 from npslim.graph import control_dependencies, get_default_graph
 from npslim.graph_keys import GraphKeys
@@ -12,7 +13,6 @@ from npslim.initializers import ones_initializer, zeros_initializer
 from npslim.layers.common import first_channels, known_channels, layer
 from npslim.layers.utils import constant_value, smart_cond
 from npslim.moving_averages import assign_moving_average
-from npslim.op import as_tensor
 from npslim.ops.activation import relu
 from npslim.ops.elementwise import maximum, minimum
 from npslim.ops.functions import sqrt

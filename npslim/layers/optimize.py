@@ -5,6 +5,7 @@ from typing import Any
 from npslim import optimizers
 from npslim import tf_summary as summary
 from npslim.caller import user_line
+from npslim.convert import as_tensor
 from npslim.dtypes import float32
 from npslim.errors import InvalidArgumentError
 from npslim.graph import get_default_graph
@@ -12,7 +13,6 @@ from npslim.graph_keys import GraphKeys
 from npslim.indexed_slices import IndexedSlices
 from npslim.initializers import constant_initializer
 from npslim.moving_averages import assign_moving_average
-from npslim.op import as_tensor
 from npslim.ops.elementwise import maximum, minimum
 from npslim.ops.functions import exp, log, sqrt, square
 from npslim.ops.logic import cast, less, where

@@ -1,9 +1,9 @@
 """Pooling layers."""
 
 from npslim.caller import user_line
+from npslim.convert import as_tensor
 from npslim.errors import InvalidArgumentError, ShapeError
 from npslim.layers.common import collect_named_outputs, first_channels, layer_without_variables, n_of
-from npslim.op import as_tensor
 from npslim.ops.pool import avg_pool, max_pool
 from npslim.ops.pool import pool as pool_op
 from npslim.scopes import add_arg_scope, name_scope

@@ -8,9 +8,9 @@ import functools
 
 from npslim.autograd import gradients
 from npslim.caller import user_line
+from npslim.convert import as_tensor
 from npslim.errors import InvalidArgumentError
 from npslim.graph import control_dependencies
-from npslim.op import as_tensor
 from npslim.ops.custom_gradient import recorded, with_gradient
 from npslim.ops.shape import identity
 from npslim.scopes import (

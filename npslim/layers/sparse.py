@@ -1,11 +1,11 @@
 """Layers that take or give sparse tensors: sequences to sparse ones, and embeddings."""
 
 from npslim.caller import user_line
+from npslim.convert import as_tensor
 from npslim.dtypes import float32, int64
 from npslim.errors import InvalidArgumentError
 from npslim.graph import get_default_graph
 from npslim.layers.common import append_tensor_alias, layer_without_variables
-from npslim.op import as_tensor
 from npslim.ops import embedding
 from npslim.ops.indexing import gather_nd, where_true
 from npslim.ops.logic import not_equal

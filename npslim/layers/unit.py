@@ -3,10 +3,10 @@
 import numpy as np
 
 from npslim.caller import user_line
+from npslim.convert import as_tensor
 from npslim.errors import InvalidArgumentError, ShapeError
 from npslim.initializers import ones_initializer, zeros_initializer
 from npslim.layers.common import known_channels, layer, layer_without_variables
-from npslim.op import as_tensor
 from npslim.ops.elementwise import divide
 from npslim.ops.functions import sqrt, square
 from npslim.ops.normalize import batch_normalization, moments

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from npslim.convert import constant_value as known_value
+from npslim.convert import contains_tensor
 from npslim.errors import ShapeError
 from npslim.layers.common import (
     append_tensor_alias,
@@ -12,8 +14,6 @@ from npslim.layers.common import (
     get_tensor_aliases,
     n_of,
 )
-from npslim.op import constant_value as known_value
-from npslim.op import contains_tensor
 from npslim.ops.control import cond
 from npslim.spec import as_shape, show_shape
 

@@ -6,6 +6,7 @@ import time
 
 from npslim import doctor
 from npslim.checkpoint import Saver, kept_checkpoints, latest_checkpoint, take_up
+from npslim.convert import as_tensor
 from npslim.errors import FailedPreconditionError, InvalidArgumentError, OutOfRangeError
 from npslim.events import open_writer
 from npslim.graph import get_default_graph
@@ -16,7 +17,6 @@ from npslim.learning.numerics import NumericsSession
 from npslim.learning.services import FIND_NAN, Keeper, Summaries, Validation, traced, write_trace
 from npslim.learning.signals import StopOnSignal
 from npslim.logs import logger
-from npslim.op import as_tensor
 from npslim.ops.logic import equal
 from npslim.ops.state import group
 from npslim.progress import progress as progress_of

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from npslim.convert import is_state
 from npslim.errors import InvalidArgumentError
-from npslim.op import is_state
 from npslim.plan import make_plan
 from npslim.session import Session
 

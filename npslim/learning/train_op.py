@@ -1,12 +1,12 @@
 """The train op: ties a loss to an optimizer, with everything that has to happen in a step."""
 
 from npslim import tf_summary
+from npslim.convert import as_tensor
 from npslim.errors import InvalidArgumentError
 from npslim.graph import control_dependencies, get_collection_ref, get_default_graph
 from npslim.graph_keys import GraphKeys
 from npslim.indexed_slices import IndexedSlices
 from npslim.logs import logger
-from npslim.op import as_tensor
 from npslim.ops import state
 from npslim.ops.debug import check_numerics
 from npslim.ops.elementwise import multiply

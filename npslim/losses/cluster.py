@@ -6,9 +6,9 @@ grows with how wrong that clustering is.
 """
 
 from npslim.caller import user_line
+from npslim.convert import as_tensor
 from npslim.errors import InvalidArgumentError
 from npslim.losses.metric_learning import pairwise_distances
-from npslim.op import as_tensor
 from npslim.ops.clustering import SCORES, medoids
 from npslim.ops.debug import Print
 from npslim.ops.elementwise import maximum

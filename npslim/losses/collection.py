@@ -1,9 +1,9 @@
 """The collection of losses, and their sum."""
 
+from npslim.convert import as_tensor
 from npslim.errors import InvalidArgumentError
 from npslim.graph import get_default_graph
 from npslim.graph_keys import GraphKeys
-from npslim.op import as_tensor
 from npslim.ops.elementwise import add_n
 from npslim.scopes import add_arg_scope
 

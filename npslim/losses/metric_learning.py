@@ -4,9 +4,9 @@ They return their value and put it into no collection, as in TF-Slim.
 """
 
 from npslim.caller import user_line
+from npslim.convert import as_tensor
 from npslim.dtypes import float32
 from npslim.errors import InvalidArgumentError
-from npslim.op import as_tensor
 from npslim.ops.create import range_
 from npslim.ops.debug import Print
 from npslim.ops.elementwise import add, maximum, multiply, truediv

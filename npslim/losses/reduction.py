@@ -3,11 +3,11 @@
 from typing import Any
 
 from npslim.caller import user_line
+from npslim.convert import as_tensor
 from npslim.errors import InvalidArgumentError, ShapeError
 from npslim.graph_keys import GraphKeys
 from npslim.losses.collection import add_loss
 from npslim.losses.terms import working_dtype
-from npslim.op import as_tensor
 from npslim.ops.elementwise import divide_no_nan, multiply
 from npslim.ops.logic import cast, not_equal
 from npslim.ops.reduce import reduce_sum

@@ -3,11 +3,11 @@
 import functools
 
 from npslim.caller import user_line
+from npslim.convert import as_tensor
 from npslim.errors import InvalidArgumentError
 from npslim.losses import collection, terms
 from npslim.losses.collection import add_loss
 from npslim.losses.reduction import aligned_from_the_left, nonzero, number_present
-from npslim.op import as_tensor
 from npslim.ops.elementwise import divide_no_nan, multiply
 from npslim.ops.functions import square
 from npslim.ops.logic import cast, greater, where

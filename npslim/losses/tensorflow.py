@@ -4,6 +4,7 @@ Every function takes `weights`, `loss_collection` and `reduction` as `compute_we
 ValueError where predictions or labels are None or differ in shape.
 """
 
+from npslim.convert import as_tensor
 from npslim.graph_keys import GraphKeys
 from npslim.losses import terms
 from npslim.losses.collection import (
@@ -19,7 +20,6 @@ from npslim.losses.reduction import (
     compute_weighted_loss,
     nonzero,
 )
-from npslim.op import as_tensor
 from npslim.ops.elementwise import divide_no_nan, maximum, multiply
 from npslim.ops.functions import square
 from npslim.ops.logic import cast, greater, where

@@ -1,9 +1,9 @@
 """What each loss sums: formulas element by element, shared by TF-Slim's functions and TensorFlow's."""
 
 from npslim.caller import user_line
+from npslim.convert import as_tensor
 from npslim.dtypes import float32, float64
 from npslim.errors import InvalidArgumentError, ShapeError
-from npslim.op import as_tensor
 from npslim.ops.activation import relu
 from npslim.ops.elementwise import minimum, multiply, squared_difference
 from npslim.ops.functions import abs as absolute

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 
 from npslim.caller import user_line
+from npslim.convert import as_tensor
 from npslim.dtypes import float32, int32, numpy_dtype
 from npslim.errors import ArgumentTypeError, InvalidArgumentError
 from npslim.graph import control_dependencies
 from npslim.metrics.common import add_to, as_count, collected, counter, metric_variable, operands, pair
-from npslim.op import as_tensor
 from npslim.ops.checks import assert_less, assert_non_negative
 from npslim.ops.elementwise import divide_no_nan, multiply
 from npslim.ops.logic import cast, equal, greater, not_equal, where

@@ -6,11 +6,11 @@ import contextvars
 import numpy as np
 
 from npslim.caller import user_line
+from npslim.convert import as_tensor
 from npslim.dtypes import as_dtype, float32, float64
 from npslim.errors import InvalidArgumentError, ShapeError
 from npslim.graph import control_dependencies, get_default_graph
 from npslim.graph_keys import GraphKeys
-from npslim.op import as_tensor
 from npslim.ops.accumulate import accumulate, sum_with_rest
 from npslim.ops.elementwise import multiply
 from npslim.ops.logic import cast

@@ -6,12 +6,13 @@ import numpy as np
 
 from npslim.backend import special_module
 from npslim.caller import user_line
+from npslim.convert import as_tensor
 from npslim.dtypes import float32, float64, int32, int64
 from npslim.errors import InvalidArgumentError, ShapeError
 from npslim.graph import control_dependencies, get_default_graph
 from npslim.graph_keys import GraphKeys
 from npslim.metrics.common import add_to, as_count, collected, metric_variable, operands
-from npslim.op import as_tensor, op
+from npslim.op import op
 from npslim.ops.debug import Assert
 from npslim.ops.elementwise import clip_by_value, divide_no_nan, multiply
 from npslim.ops.functions import floor

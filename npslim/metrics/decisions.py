@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from npslim.caller import user_line
+from npslim.convert import as_tensor
 from npslim.dtypes import float32
 from npslim.errors import ArgumentTypeError, InvalidArgumentError
 from npslim.graph import control_dependencies
@@ -17,7 +18,6 @@ from npslim.metrics.common import (
     operands,
     pair,
 )
-from npslim.op import as_tensor
 from npslim.ops.debug import Assert
 from npslim.ops.elementwise import divide_no_nan, maximum, minimum, multiply
 from npslim.ops.functions import abs as absolute

@@ -1,6 +1,7 @@
 """Means over everything seen: of values, of errors, of what is right."""
 
 from npslim.caller import user_line
+from npslim.convert import as_tensor
 from npslim.dtypes import float32
 from npslim.errors import ArgumentTypeError, DTypeError, InvalidArgumentError, ShapeError
 from npslim.graph import control_dependencies
@@ -15,7 +16,6 @@ from npslim.metrics.common import (
     operands,
     pair,
 )
-from npslim.op import as_tensor
 from npslim.ops.elementwise import divide_no_nan, multiply
 from npslim.ops.functions import abs as absolute
 from npslim.ops.functions import sqrt, square

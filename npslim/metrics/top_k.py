@@ -8,9 +8,9 @@ counts. Values are float64, NaN before anything was counted, as in TensorFlow.
 import numpy as np
 
 from npslim.caller import user_line
+from npslim.convert import as_tensor
 from npslim.errors import DTypeError, ShapeError
 from npslim.metrics.common import added_up, check_k, metric_variable, pair
-from npslim.op import as_tensor
 from npslim.ops.create import range_
 from npslim.ops.elementwise import divide, multiply
 from npslim.ops.logic import cast, equal, greater_equal, less, logical_and, logical_not

@@ -7,8 +7,7 @@ family that nothing imports is imported when the registry is asked for an op tha
 import pkgutil
 
 from npslim.later import names_later
-from npslim.op import REGISTRY
-from npslim.registry import OPERATORS
+from npslim.registry import OPERATORS, REGISTRY
 
 _FAMILIES = [f"{__name__}.{family.name}" for family in pkgutil.iter_modules(__path__)]
 REGISTRY.later += _FAMILIES

@@ -7,11 +7,13 @@ first, so the complex step checks these gradients too, however near a kink is.
 import numpy as np
 
 from npslim.backend import array_module
-from npslim.op import as_tensor, floats, op, same
+from npslim.convert import as_tensor
+from npslim.op import op
 from npslim.ops.functions import negative
 from npslim.ops.join import concat
 from npslim.ops.logic import where_v2
 from npslim.scopes import name_scope
+from npslim.shape_rules import floats, same
 
 
 def _kinked(rng):

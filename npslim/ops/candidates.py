@@ -7,8 +7,9 @@ Gutmann & Hyvärinen 2012 (JMLR 13, noise-contrastive estimation), Jean et al. 2
 import numpy as np
 
 from npslim.caller import user_line
+from npslim.convert import as_tensor
 from npslim.errors import InvalidArgumentError
-from npslim.op import as_tensor, op
+from npslim.op import op
 from npslim.ops.embedding import embedding_lookup
 from npslim.ops.functions import expm1, log, log1p
 from npslim.ops.indexing import gather

@@ -7,8 +7,8 @@ keeps what follows from running.
 import numpy as np
 
 from npslim.caller import user_line
+from npslim.convert import as_tensor, constant_value
 from npslim.errors import ArgumentTypeError, InvalidArgumentError, ShapeError
-from npslim.op import as_tensor, constant_value
 from npslim.ops.debug import Assert, summary
 from npslim.ops.functions import abs as absolute
 from npslim.ops.logic import equal, greater, greater_equal, less, less_equal, not_equal

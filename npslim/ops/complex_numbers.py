@@ -3,12 +3,14 @@
 import numpy as np
 
 from npslim.backend import array_module
+from npslim.convert import as_tensor
 from npslim.dtypes import as_dtype
 from npslim.errors import DTypeError
-from npslim.op import as_tensor, op, same
+from npslim.op import op
 from npslim.ops.logic import cast
 from npslim.ops.shape import zeros_like
 from npslim.ops.trigonometry import atan2
+from npslim.shape_rules import same
 from npslim.spec import Spec, broadcast
 
 

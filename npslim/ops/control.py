@@ -9,9 +9,10 @@ import numpy as np
 
 from npslim.backend import array_module
 from npslim.caller import user_line
+from npslim.convert import as_tensor, constant_value, contains_tensor
 from npslim.errors import ArgumentTypeError, DTypeError, GradientError, InvalidArgumentError, ShapeError
 from npslim.graph import Graph, control_dependencies, get_default_graph, needed
-from npslim.op import as_tensor, constant_value, contains_tensor, op
+from npslim.op import op
 from npslim.ops.debug import Assert
 from npslim.ops.elementwise import add, add_n
 from npslim.ops.logic import cast, less, less_equal, logical_and

@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 
 from npslim.backend import array_module
+from npslim.convert import as_tensor
 from npslim.errors import InvalidArgumentError, ShapeError
-from npslim.op import as_tensor, op
+from npslim.op import op
 from npslim.ops.shape import expand_dims, squeeze
 from npslim.ops.windows import Lift, overlap_add, padded, sliding, windows
 from npslim.scopes import name_scope

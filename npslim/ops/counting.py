@@ -6,9 +6,10 @@ from collections.abc import Iterable
 import numpy as np
 
 from npslim.backend import array_module
+from npslim.convert import as_tensor
 from npslim.dtypes import as_dtype
 from npslim.errors import ArgumentTypeError, DTypeError, InvalidArgumentError, ShapeError
-from npslim.op import as_tensor, op
+from npslim.op import op
 from npslim.ops.elementwise import maximum, minimum
 from npslim.ops.functions import floor
 from npslim.ops.indexing import gather, where_true

@@ -3,8 +3,9 @@
 import numpy as np
 
 from npslim.backend import array_module
+from npslim.convert import as_array, as_tensor, canonical, default_array
 from npslim.errors import DTypeError, InvalidArgumentError, ShapeError
-from npslim.op import as_array, as_tensor, canonical, default_array, op
+from npslim.op import op
 from npslim.ops.elementwise import maximum
 from npslim.ops.logic import cast
 from npslim.ops.reduce import reduce_sum

@@ -4,9 +4,10 @@ import functools
 import inspect
 
 from npslim.caller import user_line
+from npslim.convert import as_tensor
 from npslim.errors import InvalidArgumentError
 from npslim.graph import get_default_graph
-from npslim.op import as_tensor, op
+from npslim.op import op
 from npslim.ops.shape import identity
 from npslim.spec import Spec
 

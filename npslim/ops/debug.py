@@ -5,10 +5,12 @@ import sys
 import numpy as np
 
 from npslim.backend import array_module, to_host
+from npslim.convert import as_tensor, contains_tensor, default_array
 from npslim.dtypes import as_dtype, numpy_dtype
 from npslim.errors import ArgumentTypeError, InvalidArgumentError
-from npslim.op import as_tensor, contains_tensor, default_array, op, same
+from npslim.op import op
 from npslim.scopes import name_scope
+from npslim.shape_rules import same
 from npslim.spec import Spec
 
 

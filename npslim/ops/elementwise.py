@@ -9,13 +9,15 @@ before: op.py   next: plan.py
 import numpy as np
 
 from npslim.backend import array_module
+from npslim.convert import as_tensor, contains_tensor
 from npslim.dtypes import as_dtype, numpy_dtype
 from npslim.errors import DTypeError, InvalidArgumentError
-from npslim.op import as_tensor, broadcasts, broadcasts_floats, contains_tensor, op
+from npslim.op import op
 from npslim.ops.functions import log
 from npslim.ops.logic import cast, cast_, greater, where_v2
 from npslim.registry import OPERATORS
 from npslim.scopes import name_scope
+from npslim.shape_rules import broadcasts, broadcasts_floats
 from npslim.spec import Spec, merge
 
 

@@ -1,8 +1,8 @@
 """Embeddings: rows of a table by their ids, looked up one by one or combined for each example."""
 
 from npslim.caller import user_line
+from npslim.convert import as_tensor
 from npslim.errors import InvalidArgumentError
-from npslim.op import as_tensor
 from npslim.ops.counting import unique
 from npslim.ops.elementwise import divide_no_nan, maximum
 from npslim.ops.functions import rsqrt, sqrt, square

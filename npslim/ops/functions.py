@@ -5,8 +5,9 @@ import math
 import numpy as np
 
 from npslim.backend import array_module
-from npslim.op import floats, op, same
+from npslim.op import op
 from npslim.registry import OPERATORS
+from npslim.shape_rules import floats, same
 
 
 def normal(rng):

@@ -11,9 +11,10 @@ import math
 import numpy as np
 
 from npslim.backend import array_module
+from npslim.convert import as_tensor, constant_value
 from npslim.errors import ArgumentTypeError, DTypeError, InvalidArgumentError, ShapeError
 from npslim.graph import control_dependencies
-from npslim.op import as_tensor, constant_value, op
+from npslim.op import op
 from npslim.ops.checks import assert_positive
 from npslim.ops.create import range_
 from npslim.ops.elementwise import maximum

@@ -11,9 +11,10 @@ import math
 import numpy as np
 
 from npslim.backend import array_module
+from npslim.convert import as_tensor, contains_tensor
 from npslim.dtypes import as_dtype, numpy_dtype
 from npslim.errors import DTypeError, ShapeError
-from npslim.op import as_tensor, contains_tensor, floats, op
+from npslim.op import op
 from npslim.ops.arrange import tile
 from npslim.ops.conv import depthwise_conv2d_native
 from npslim.ops.create import one_hot
@@ -35,6 +36,7 @@ from npslim.ops.quotients import floordiv, mod
 from npslim.ops.reduce import argmax, argmin, reduce_max, reduce_mean, reduce_min, reduce_sum
 from npslim.ops.shape import expand_dims, identity, ones_like
 from npslim.scopes import name_scope
+from npslim.shape_rules import floats
 from npslim.spec import compatible, show_shape
 
 _GREY = (0.2989, 0.587, 0.114)  # how bright red, green and blue look

@@ -8,9 +8,9 @@ before: image_resize.py   next: image_color.py
 
 import numpy as np
 
+from npslim.convert import as_tensor, constant_value, contains_tensor
 from npslim.errors import DTypeError, InvalidArgumentError, ShapeError
 from npslim.graph import control_dependencies
-from npslim.op import as_tensor, constant_value, contains_tensor
 from npslim.ops.arrange import reverse
 from npslim.ops.control import case
 from npslim.ops.debug import Assert

@@ -7,8 +7,9 @@ A transform is eight numbers a0, a1, a2, b0, b1, b2, c0, c1: the place (x, y) of
 import numpy as np
 
 from npslim.backend import array_module
+from npslim.convert import as_tensor
 from npslim.errors import DTypeError, InvalidArgumentError, ShapeError
-from npslim.op import as_tensor, op
+from npslim.op import op
 from npslim.ops.join import stack
 from npslim.ops.logic import cast
 from npslim.ops.shape import expand_dims, ones_like, reshape, shape, squeeze, zeros_like

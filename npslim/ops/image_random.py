@@ -8,9 +8,10 @@ import math
 import numpy as np
 
 from npslim.backend import array_module
+from npslim.convert import as_tensor
 from npslim.errors import InvalidArgumentError, ShapeError
 from npslim.graph import control_dependencies
-from npslim.op import as_tensor, op
+from npslim.op import op
 from npslim.ops.checks import assert_greater_equal
 from npslim.ops.image_color import adjust_brightness, adjust_contrast, adjust_hue, adjust_saturation
 from npslim.ops.image_place import as_image, flip_left_right, flip_up_down

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from npslim.backend import array_module
+from npslim.convert import as_tensor, constant_value
 from npslim.errors import DTypeError, InvalidArgumentError, ShapeError
-from npslim.op import as_tensor, constant_value, op
+from npslim.op import op
 from npslim.ops.create import shape_from
 from npslim.ops.elementwise import minimum
 from npslim.ops.functions import rint

@@ -4,9 +4,10 @@ import numpy as np
 
 from npslim.backend import array_module
 from npslim.caller import user_line
+from npslim.convert import as_tensor
 from npslim.errors import DTypeError, InvalidArgumentError, ShapeError
 from npslim.indexed_slices import IndexedSlices
-from npslim.op import as_tensor, op
+from npslim.op import op
 from npslim.ops.logic import where as chosen
 from npslim.ops.reduce import axes_of
 from npslim.spec import Spec, compatible, show_shape

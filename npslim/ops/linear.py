@@ -5,8 +5,9 @@ import math
 import numpy as np
 
 from npslim.backend import array_module
+from npslim.convert import as_tensor
 from npslim.errors import ArgumentTypeError, InvalidArgumentError, ShapeError, UnimplementedError
-from npslim.op import as_tensor, op
+from npslim.op import op
 from npslim.ops.elementwise import pow
 from npslim.ops.functions import abs, sqrt, square
 from npslim.ops.logic import sum_to

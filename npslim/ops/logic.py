@@ -3,10 +3,12 @@
 import numpy as np
 
 from npslim.backend import array_module
+from npslim.convert import as_tensor
 from npslim.dtypes import numpy_dtype
 from npslim.errors import DTypeError, ShapeError
-from npslim.op import as_tensor, broadcasts, compares, op
+from npslim.op import op
 from npslim.registry import OPERATORS
+from npslim.shape_rules import broadcasts, compares
 from npslim.spec import Spec, broadcast, compatible, show_shape
 
 # ---- comparison

@@ -1,7 +1,7 @@
 """Norms, and clipping by them."""
 
+from npslim.convert import as_tensor
 from npslim.indexed_slices import IndexedSlices
-from npslim.op import as_tensor
 from npslim.ops.elementwise import add_n, divide, maximum, minimum, multiply
 from npslim.ops.functions import sqrt, square
 from npslim.ops.logic import where

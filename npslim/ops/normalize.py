@@ -8,8 +8,9 @@ import math
 import numpy as np
 
 from npslim.backend import array_module
+from npslim.convert import as_tensor
 from npslim.errors import InvalidArgumentError, ShapeError
-from npslim.op import as_tensor, op
+from npslim.op import op
 from npslim.ops.elementwise import divide_no_nan, maximum, minimum, multiply, pow, squared_difference
 from npslim.ops.functions import rsqrt, square
 from npslim.ops.logic import cast

@@ -10,9 +10,10 @@ import numpy as np
 
 from npslim import wire
 from npslim.caller import user_line
+from npslim.convert import as_tensor
 from npslim.dtypes import as_dtype, numpy_dtype
 from npslim.errors import ArgumentTypeError, DataLossError, InvalidArgumentError, ShapeError
-from npslim.op import as_tensor, op
+from npslim.op import op
 from npslim.ops.sparse import SparseTensor
 from npslim.scopes import name_scope
 from npslim.spec import Spec, as_shape, is_full, show_shape

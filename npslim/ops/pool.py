@@ -12,8 +12,9 @@ import math
 import numpy as np
 
 from npslim.backend import array_module
+from npslim.convert import as_tensor, canonical
 from npslim.errors import InvalidArgumentError, ShapeError
-from npslim.op import as_tensor, canonical, op
+from npslim.op import op
 from npslim.ops.shape import expand_dims, squeeze
 from npslim.ops.windows import Lift, overlap_add, padded, per_dimension, sliding, windows
 from npslim.scopes import name_scope

@@ -10,6 +10,7 @@ import numpy as np
 
 from npslim.backend import to_host
 from npslim.caller import user_line
+from npslim.convert import as_tensor
 from npslim.dtypes import as_dtype, numpy_dtype
 from npslim.errors import (
     ArgumentTypeError,
@@ -18,7 +19,7 @@ from npslim.errors import (
     ShapeError,
     range_of,
 )
-from npslim.op import as_tensor, op
+from npslim.op import op
 from npslim.ops.queue_state import Buffer, Element, PriorityBuffer, ShuffleBuffer, producer
 from npslim.scopes import name_scope
 from npslim.spec import Spec, as_shape, compatible, is_full, merge, show_shape

@@ -7,8 +7,9 @@ import numpy as np
 
 from npslim.backend import array_module
 from npslim.errors import InvalidArgumentError
-from npslim.op import broadcasts, op
+from npslim.op import op
 from npslim.ops.elementwise import operator_of, pair, realdiv
+from npslim.shape_rules import broadcasts
 
 
 def _check_divisor(name, y):

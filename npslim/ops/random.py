@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from npslim.backend import array_module
+from npslim.convert import as_tensor, canonical, constant_value, contains_tensor
 from npslim.dtypes import numpy_dtype
 from npslim.errors import InvalidArgumentError
-from npslim.op import as_tensor, canonical, constant_value, contains_tensor, op
+from npslim.op import op
 from npslim.ops.create import shape_from
 from npslim.ops.elementwise import add, divide, multiply
 from npslim.ops.functions import floor

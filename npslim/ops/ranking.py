@@ -6,8 +6,9 @@ import numbers
 import numpy as np
 
 from npslim.backend import array_module
+from npslim.convert import as_tensor, constant_value
 from npslim.errors import InvalidArgumentError, ShapeError
-from npslim.op import as_tensor, constant_value, op
+from npslim.op import op
 from npslim.spec import Spec, compatible, show_shape
 
 TopK = collections.namedtuple("TopKV2", ["values", "indices"])

@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from npslim.convert import as_tensor
 from npslim.errors import InvalidArgumentError, ShapeError
 from npslim.graph import control_dependencies
-from npslim.op import as_tensor
 from npslim.ops.create import fill, range_, zeros
 from npslim.ops.debug import Assert
 from npslim.ops.elementwise import multiply, subtract

@@ -4,9 +4,10 @@ import csv
 
 import numpy as np
 
+from npslim.convert import as_tensor
 from npslim.dtypes import as_dtype
 from npslim.errors import DTypeError, InvalidArgumentError
-from npslim.op import as_tensor, op
+from npslim.op import op
 from npslim.spec import Spec
 
 _KINDS = ("float32", "float64", "int32", "int64", "string")

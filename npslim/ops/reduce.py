@@ -5,8 +5,9 @@ import math
 import numpy as np
 
 from npslim.backend import array_module
+from npslim.convert import as_tensor
 from npslim.errors import DTypeError, InvalidArgumentError, ShapeError
-from npslim.op import as_tensor, op
+from npslim.op import op
 from npslim.ops.elementwise import squared_difference
 from npslim.ops.functions import sqrt
 from npslim.ops.logic import accumulator, cast, equal, not_equal, where_v2

@@ -3,8 +3,9 @@
 import numpy as np
 
 from npslim.backend import array_module
+from npslim.convert import as_tensor
 from npslim.errors import InvalidArgumentError, ShapeError
-from npslim.op import as_tensor, op
+from npslim.op import op
 from npslim.ops.elementwise import divide, maximum
 from npslim.ops.indexing import check_indices
 from npslim.ops.logic import cast, equal, where

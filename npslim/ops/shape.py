@@ -3,10 +3,12 @@
 import numpy as np
 
 from npslim.backend import array_module
+from npslim.convert import as_tensor
 from npslim.errors import ShapeError
-from npslim.op import as_tensor, op, same
+from npslim.op import op
 from npslim.registry import OPERATORS
 from npslim.scopes import name_scope
+from npslim.shape_rules import same
 from npslim.spec import Spec, compatible, count
 
 _INT32 = np.dtype(np.int32)

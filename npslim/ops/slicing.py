@@ -3,8 +3,9 @@
 import numpy as np
 
 from npslim.backend import array_module
+from npslim.convert import as_tensor, contains_tensor, is_tensor
 from npslim.errors import ArgumentTypeError, InvalidArgumentError, ShapeError
-from npslim.op import as_tensor, contains_tensor, is_tensor, op
+from npslim.op import op
 from npslim.ops.indexing import boolean_mask
 from npslim.ops.join import stack, unstack
 from npslim.ops.logic import cast

@@ -7,8 +7,9 @@ the sum, exactly 1, is left to log1p.
 import numpy as np
 
 from npslim.backend import array_module
+from npslim.convert import as_tensor
 from npslim.errors import DTypeError, InvalidArgumentError, ShapeError
-from npslim.op import as_tensor, floats, op
+from npslim.op import op
 from npslim.ops.activation import sigmoid, softplus, towards_zero
 from npslim.ops.functions import exp
 from npslim.ops.indexing import put_along_last
@@ -16,6 +17,7 @@ from npslim.ops.logic import accumulator, cast
 from npslim.ops.reduce import axes_of, examples, reduce_sum, reduced, spread
 from npslim.ops.shape import expand_dims, reshape, reshape_like, stop_gradient
 from npslim.scopes import name_scope
+from npslim.shape_rules import floats
 from npslim.spec import Spec, compatible, merge, show_shape
 
 

@@ -9,10 +9,11 @@ import numpy as np
 
 from npslim.backend import array_module
 from npslim.caller import user_line
+from npslim.convert import as_tensor, constant_value
 from npslim.defaults import get_default_session
 from npslim.dtypes import int64, string
 from npslim.errors import ArgumentTypeError, InvalidArgumentError, ShapeError
-from npslim.op import as_tensor, constant_value, op
+from npslim.op import op
 from npslim.ops.create import shape_from
 from npslim.ops.indexing import boolean_mask, gather, gather_nd
 from npslim.ops.join import concat

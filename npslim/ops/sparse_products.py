@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from npslim.convert import as_tensor
 from npslim.errors import ShapeError
-from npslim.op import as_tensor
 from npslim.ops.elementwise import multiply
 from npslim.ops.indexing import gather, scatter_nd
 from npslim.ops.join import concat

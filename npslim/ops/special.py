@@ -5,8 +5,9 @@ import math
 import numpy as np
 
 from npslim.backend import special_module
-from npslim.op import broadcasts_floats, floats, op
+from npslim.op import op
 from npslim.ops.functions import by_number, empty, exp, normal, positive
+from npslim.shape_rules import broadcasts_floats, floats
 
 
 @op(holomorphic=True, reference=by_number(math.erf))

@@ -7,11 +7,12 @@ themselves are never written to, so a value that was read stays what it was.
 import numpy as np
 
 from npslim.backend import array_module, to_host
+from npslim.convert import as_tensor
 from npslim.dtypes import as_dtype, numpy_dtype
 from npslim.errors import DTypeError, InvalidArgumentError, OutOfRangeError, ShapeError
 from npslim.graph import control_dependencies, get_default_graph
 from npslim.indexed_slices import IndexedSlices
-from npslim.op import as_tensor, op
+from npslim.op import op
 from npslim.ops.shape import identity
 from npslim.spec import Spec, as_shape, compatible, merge, show_shape
 

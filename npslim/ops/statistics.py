@@ -2,7 +2,7 @@
 
 import math
 
-from npslim.op import as_tensor
+from npslim.convert import as_tensor
 from npslim.ops.elementwise import add, multiply, squared_difference, subtract
 from npslim.ops.functions import reciprocal, square
 from npslim.ops.logic import cast

@@ -6,10 +6,11 @@ import re
 
 import numpy as np
 
+from npslim.convert import as_tensor
 from npslim.dtypes import as_dtype
 from npslim.errors import ArgumentTypeError, DTypeError, InvalidArgumentError
 from npslim.fingerprint import fingerprint64
-from npslim.op import as_tensor, op
+from npslim.op import op
 from npslim.ops.reduce import axes_of, reduced
 from npslim.ops.sparse import SparseTensor
 from npslim.spec import Spec, broadcast

@@ -3,8 +3,9 @@
 import numpy as np
 
 from npslim.backend import array_module
-from npslim.op import broadcasts_floats, floats, op
+from npslim.op import op
 from npslim.ops.functions import empty, inside, normal, positive, rsqrt
+from npslim.shape_rules import broadcasts_floats, floats
 
 
 @op(holomorphic=True, reference=lambda x: np.exp(1j * x).imag)

@@ -7,9 +7,10 @@ sees becomes a sum. So it takes time and memory in proportion to the turns, and 
 
 from npslim.backend import array_module
 from npslim.caller import user_line
+from npslim.convert import as_tensor
 from npslim.errors import InvalidArgumentError, ShapeError
 from npslim.graph import control_dependencies, get_default_graph
-from npslim.op import as_tensor, op
+from npslim.op import op
 from npslim.ops.control import TAPE, Side, Taped, check_turn, has_gradient, outside, trace
 from npslim.spec import Spec, merge, show_shape
 

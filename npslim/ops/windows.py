@@ -10,8 +10,8 @@ import itertools
 from dataclasses import dataclass
 
 from npslim.backend import array_module
+from npslim.convert import canonical
 from npslim.errors import InvalidArgumentError, ShapeError
-from npslim.op import canonical
 from npslim.spec import show_shape
 
 FORMATS = {1: ("NWC", "NCW"), 2: ("NHWC", "NCHW"), 3: ("NDHWC", "NCDHW")}

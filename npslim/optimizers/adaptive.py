@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from npslim.op import as_tensor
+from npslim.convert import as_tensor
 from npslim.ops import update
 from npslim.optimizers.by_formula import FormulaOptimizer, checked
 

@@ -7,12 +7,12 @@ before: variables.py   next: checkpoint.py
 
 from npslim.autograd import gradients
 from npslim.caller import user_line
+from npslim.convert import as_tensor
 from npslim.errors import ArgumentTypeError, InvalidArgumentError
 from npslim.graph import control_dependencies, get_default_graph
 from npslim.graph_keys import GraphKeys
 from npslim.indexed_slices import IndexedSlices
 from npslim.initializers import zeros_initializer
-from npslim.op import as_tensor
 from npslim.ops import state
 from npslim.ops.counting import unique
 from npslim.ops.indexing import dense

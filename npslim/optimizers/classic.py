@@ -1,7 +1,7 @@
 """Gradient descent, momentum, Adam."""
 
+from npslim.convert import as_tensor
 from npslim.graph import control_dependencies
-from npslim.op import as_tensor
 from npslim.ops import state, update
 from npslim.optimizers.base import Optimizer, hyperparameter, like, summed_rows
 

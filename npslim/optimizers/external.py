@@ -4,12 +4,12 @@ import numpy as np
 
 from npslim.autograd import gradients
 from npslim.caller import user_line
+from npslim.convert import as_tensor
 from npslim.defaults import get_default_session
 from npslim.errors import ArgumentTypeError, InvalidArgumentError
 from npslim.graph import get_default_graph
 from npslim.graph_keys import GraphKeys
 from npslim.logs import logger
-from npslim.op import as_tensor
 from npslim.spec import is_full
 
 

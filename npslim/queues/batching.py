@@ -7,8 +7,8 @@ front. Each function makes a queue, a QueueRunner, and a summary of how full the
 from typing import Any
 
 from npslim.caller import user_line
+from npslim.convert import as_tensor, constant_value
 from npslim.errors import InvalidArgumentError, ShapeError
-from npslim.op import as_tensor, constant_value
 from npslim.ops.control import cond
 from npslim.ops.indexing import boolean_mask
 from npslim.ops.queue import FIFOQueue, PaddingFIFOQueue, RandomShuffleQueue

@@ -7,11 +7,11 @@ import glob
 
 from npslim import tf_summary as summary
 from npslim.caller import user_line
+from npslim.convert import as_tensor, constant_value
 from npslim.dtypes import float32, int64, string
 from npslim.errors import InvalidArgumentError, NotFoundError, ShapeError
 from npslim.graph import control_dependencies
 from npslim.graph_keys import GraphKeys
-from npslim.op import as_tensor, constant_value
 from npslim.ops.create import range_
 from npslim.ops.debug import Assert
 from npslim.ops.indexing import gather

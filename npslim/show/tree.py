@@ -7,11 +7,11 @@ own: they belong to the box of the node whose gradient they compute, and stand b
 from dataclasses import dataclass, field
 from typing import Any
 
+from npslim.convert import is_state
 from npslim.dtypes import as_dtype
 from npslim.errors import ArgumentTypeError
 from npslim.graph import Graph, needed
 from npslim.indexed_slices import IndexedSlices
-from npslim.op import is_state
 from npslim.spec import show_shape
 from npslim.tensor import Node, Tensor
 

@@ -4,9 +4,9 @@ import inspect
 from dataclasses import dataclass, field
 
 from npslim import layers
+from npslim.convert import as_tensor, read_of
 from npslim.graph import get_default_graph
 from npslim.graph_keys import GraphKeys
-from npslim.op import as_tensor, read_of
 from npslim.ops import activation, trigonometry
 from npslim.variables import get_variables
 

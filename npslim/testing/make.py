@@ -13,10 +13,11 @@ import numpy as np
 
 import npslim.ops  # noqa: F401 - fills the registry
 from npslim.autograd import gradients
+from npslim.convert import as_tensor
 from npslim.errors import InvalidArgumentError, OpError, UnimplementedError
 from npslim.graph import Graph
-from npslim.op import REGISTRY, as_tensor
 from npslim.ops.state import placeholder
+from npslim.registry import REGISTRY
 from npslim.session import Session
 from npslim.spec import Spec
 from npslim.testing import layers, losses, optimizers

@@ -5,10 +5,11 @@ from typing import Any
 import numpy as np
 
 from npslim.autograd import gradients
+from npslim.convert import as_tensor
 from npslim.errors import InvalidArgumentError
 from npslim.graph import Graph
-from npslim.op import REGISTRY, as_tensor
 from npslim.ops.state import placeholder
+from npslim.registry import REGISTRY
 from npslim.session import Session
 from npslim.testing import layers, losses, optimizers
 from npslim.testing.make import attributes, named_outputs

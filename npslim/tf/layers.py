@@ -1,6 +1,7 @@
 """`tf.layers`: layers by their later names and variables `kernel` and `bias`."""
 
 from npslim import initializers
+from npslim.convert import as_tensor
 from npslim.errors import InvalidArgumentError
 from npslim.graph import get_default_graph
 from npslim.graph_keys import GraphKeys
@@ -8,7 +9,6 @@ from npslim.layers.common import known_channels, n_of
 from npslim.layers.normalize import batch_norm
 from npslim.layers.reshape import flatten as _flatten
 from npslim.layers.transposed import transposed_shape
-from npslim.op import as_tensor
 from npslim.ops import conv as conv_ops
 from npslim.ops import pool as pool_ops
 from npslim.ops.control import smart_cond

@@ -11,9 +11,9 @@ from unittest import mock
 import numpy as np
 
 from npslim.backend import device_module
+from npslim.convert import contains_tensor
 from npslim.errors import OpError
 from npslim.graph import Graph, get_default_graph
-from npslim.op import contains_tensor
 from npslim.session import Session
 from npslim.tf.missing import reporter
 from npslim.variables import Variable

@@ -5,8 +5,8 @@ import types
 from npslim import variables as _variables
 from npslim.checkpoint import assign_from_checkpoint, assign_from_checkpoint_fn
 from npslim.checkpoint_reader import init_from_checkpoint, list_variables, load_checkpoint, load_variable
-from npslim.op import contains_tensor as is_tensor
-from npslim.op import convert_to_tensor as convert_to_tensor_or_sparse_tensor
+from npslim.convert import contains_tensor as is_tensor
+from npslim.convert import convert_to_tensor as convert_to_tensor_or_sparse_tensor
 from npslim.scopes import add_arg_scope, arg_scope, arg_scoped_arguments, current_arg_scope, has_arg_scope
 from npslim.tf import nest
 from npslim.tf.deprecation import deprecated, deprecated_args
