@@ -132,7 +132,7 @@ def moments(x):
 def column_sums(x):
     """The sums of the columns of `x`, block by block, the blocks' in double precision."""
     if len(x) <= WIDTH:
-        return np.ones(len(x), x.dtype) @ x
+        return block_of_zeros(len(x), x.dtype, 1) @ x
     blocks, flat = Blocks(x), x.reshape(-1)
     totals = blocks.sums()
     blocks.each(lambda number: blocks.total(flat[blocks.parts[number]], totals[number, 0]))

@@ -5,7 +5,7 @@ import importlib
 KERNELS = {  # op: where it is
     "parse_examples": "npslim.fast.examples", "resize_bilinear": "npslim.fast.resize",
     "divide_no_nan": "npslim.fast.scalars", "check_numerics": "npslim.fast.scalars",
-    "l2_loss": "npslim.fast.sums",
+    "l2_loss": "npslim.fast.sums", "reduce_sum": "npslim.fast.sums",
 }  # fmt: skip
 
 

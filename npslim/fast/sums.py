@@ -1,4 +1,4 @@
-"""The loss that weight decay adds, without an array of squares as large as the weights."""
+"""Sums: the loss that weight decay adds, without an array of squares as large as the weights, and those of arrays."""
 
 import numpy as np
 
@@ -25,3 +25,10 @@ def l2_loss(x):
 
     each(one, range(len(parts)))
     return x.dtype.type(totals.sum() / 2)
+
+
+def reduce_sum(x, *, axis, keepdims):
+    """`ops.reduce.reduce_sum` where the sum has the dtype of what is added up: NumPy's own way there is a long one."""
+    if type(x) is not np.ndarray or x.dtype.char not in "fd":
+        return None
+    return np.add.reduce(x, axis=axis, keepdims=keepdims)

@@ -44,12 +44,14 @@ class sharing:
         self.before = getattr(_local, "threads", None)
         _local.threads = self.threads
         if self.before is None:
-            self.buffer = np.setbufsize(BUFFER)
+            self.state = np.errstate()  # what ends, ends the size of the buffer, too
+            self.state.__enter__()
+            np.setbufsize(BUFFER)
 
-    def __exit__(self, *_):
+    def __exit__(self, *error):
         _local.threads = self.before
         if self.before is None:
-            np.setbufsize(self.buffer)
+            self.state.__exit__(*error)
 
 
 def each(work, items):

@@ -32,7 +32,7 @@ def _channel_axis(rank, data_format):
 
 def _along_channels(v, x, data_format):
     """Vector `v` `[c]` so that it broadcasts with `x`."""
-    return v.reshape([-1 if i == _channel_axis(x.ndim, data_format) else 1 for i in range(x.ndim)])
+    return v if _channel_axis(x.ndim, data_format) == x.ndim - 1 else v.reshape(-1, *[1] * (x.ndim - 2))
 
 
 def _other_axes(rank, data_format):

@@ -77,7 +77,7 @@ def reshape(x, shape):
     x: any shape. shape: `[rank]` integers. Raises ShapeError if the number of elements does not fit.
     """
     try:
-        return x.reshape(tuple(int(size) for size in shape))
+        return x.reshape(shape.tolist())
     except ValueError:
         raise _misfit(x.size, shape.tolist()) from None
 

@@ -8,6 +8,7 @@ import pytest
 import npslim as slim
 from npslim.fast import sums
 from npslim.fast.workers import sharing
+from npslim.ops.reduce import reduce_sum
 
 
 @pytest.mark.parametrize("dtype", "fd")
@@ -41,3 +42,19 @@ def test_it_takes_no_array_of_squares():
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 1 << 16
+
+
+@pytest.mark.parametrize("dtype", "fd")
+@pytest.mark.parametrize("axis", [None, (), 0, -1, (0, 2), (0, 1, 2)])
+@pytest.mark.parametrize("keepdims", [True, False])
+def test_a_sum_of_an_array_is_that_of_the_plain_kernel(axis, keepdims, dtype):
+    whole = np.random.default_rng(2).normal(size=(3, 40, 50)).astype(dtype)
+    for x in (whole, whole[:, ::2], whole[:0], whole.transpose(2, 0, 1)):
+        found, plain = (sum_of(x, axis=axis, keepdims=keepdims) for sum_of in (sums.reduce_sum, reduce_sum.kernel))
+        assert type(found) is type(plain) and found.dtype == plain.dtype and found.shape == plain.shape
+        assert found.tobytes() == plain.tobytes() and not np.shares_memory(found, x)
+
+
+@pytest.mark.parametrize("x", [np.float32(1), np.ones(3, np.float16), np.ones(3, int), np.ones(3, complex)])
+def test_other_sums_are_left_to_the_plain_kernel(x):
+    assert sums.reduce_sum(x, axis=None, keepdims=False) is None
