@@ -381,10 +381,10 @@ def test_a_run_that_finds_no_memory_changes_nothing(net, optimizer, monkeypatch)
 def work_for_the_worker(monkeypatch):
     """Whatever can be shared is done by the other thread, all but the first part."""
 
-    def waiting(job):
+    def waiting(job, take):
         done = vars(job).setdefault("done", threading.Event())
         if threading.current_thread().name == "npslim worker":
-            here(job)
+            here(job, take)
             done.set()
         else:
             assert done.wait(timeout=60)

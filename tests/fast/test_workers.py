@@ -75,6 +75,22 @@ def test_work_is_shared_and_done_once(monkeypatch):
     assert len(who) == 3
 
 
+def test_a_thread_begins_at_an_end_of_its_own(monkeypatch):
+    monkeypatch.setattr(workers, "SHORTEST", 0.0)
+    monkeypatch.setattr(workers, "LEAST", 0.0)
+    met, first = threading.Barrier(2, timeout=20), {}
+
+    def work(item):
+        if threading.get_ident() not in first:
+            first[threading.get_ident()] = item
+            met.wait()  # both have begun
+
+    workers._note((work.__code__, 10), 1e-3)
+    with workers.sharing(2):
+        workers.each(work, range(10))
+    assert first.pop(threading.get_ident()) == 0 and list(first.values()) == [9]
+
+
 def test_numpys_buffer_is_short_in_a_run_and_in_its_threads_only(monkeypatch):
     monkeypatch.setattr(workers, "SHORTEST", 0.0)
     monkeypatch.setattr(workers, "LEAST", 0.0)
