@@ -90,20 +90,22 @@ def reserving(updates):
     """
 
     def reserve(*inputs):
-        spares = {}
+        spares, desks = {}, set()
         for first, cells, by_factors, formed in updates:
             states = inputs[first : first + cells]
             operands = inputs[first + cells : first + cells + 1 + by_factors]
             if np.size(states[0].value) * cells < SMALL:
                 continue
             if formed or not by_factors:
-                Desks(operands[-1].dtype, max(PRODUCT, operands[-1].shape[-1]) if formed else 0)
+                desks.add((operands[-1].dtype, max(PRODUCT, operands[-1].shape[-1]) if formed else 0))
             for cell in states:
                 _spare(cell, spares)
             if by_factors:
                 _factors_as_wanted(spares, states[0].value, *operands)
             elif not operands[0].flags.c_contiguous:
                 spares[id(operands[0])] = np.ascontiguousarray(operands[0])
+        for dtype, gradient in desks:
+            Desks(dtype, gradient)
         return (spares,)
 
     reserve.label = "reserves memory"
