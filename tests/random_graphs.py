@@ -456,7 +456,7 @@ def convolution(m, n):
 @kind(2)
 def by_channel(m, n):
     x = _image(m, n)
-    w = slim.identity(m.variable([3, 3, x.spec.shape[3], 1], x.spec.dtype))
+    w = slim.identity(m.variable([3, 3, x.spec.shape[3], n.of((1, 1, 2))], x.spec.dtype))
     return depthwise_conv2d_native(x, w, strides=n.of((1, 2)), padding="SAME")
 
 

@@ -1,11 +1,11 @@
 """The fast kernels of convolutions: which algorithm, on which arrays.
 
-before: conv.py, columns.py, winograd.py, depthwise.py   next: kernels.py
+before: conv.py, columns.py, winograd.py, depthwise.py, several.py   next: kernels.py
 """
 
 import numpy as np
 
-from npslim.fast import columns, depthwise, winograd2, winograd4
+from npslim.fast import columns, depthwise, several, winograd2, winograd4
 from npslim.fast import conv as windows
 from npslim.fast.arena import take
 from npslim.fast.blas import large_product, product
@@ -159,12 +159,12 @@ def _add_up_filters(arena, conv, parts, w):
 
 
 class Depthwise(Convolution):
-    """The same of a depthwise convolution by `[kh, kw, c, 1]`."""
+    """The same of a depthwise convolution by `[kh, kw, c, m]`; several: m is not 1."""
 
     def __init__(self, shape, w, attrs):
         super().__init__(shape, w, attrs)
-        self.rare = self.given.dilations != (1, 1) or w[3] != 1
-        self.output = self.given.join(self.output[0], self.given.split(self.output)[1], w[2])
+        self.rare, self.several = self.given.dilations != (1, 1), w[3] != 1
+        self.output = self.given.join(self.output[0], self.given.split(self.output)[1], w[2] * w[3])
 
 
 def depthwise_conv2d_native(arena, x, w, **attrs):
@@ -173,14 +173,17 @@ def depthwise_conv2d_native(arena, x, w, **attrs):
     if conv.rare:
         return None
     y = take(arena, conv.output, x.dtype)
-    depthwise.correlate(conv.last(x), w[..., 0], conv.last(y), conv.slide)
+    if conv.several:
+        several.correlate(conv.last(x), w, conv.last(y), conv.slide)
+    else:
+        depthwise.correlate(conv.last(x), w[..., 0], conv.last(y), conv.slide)
     return y
 
 
 def depthwise_conv2d_native_backprop_input(arena, like, w, g, **attrs):
     """`ops.conv.depthwise_conv2d_native_backprop_input`."""
     conv = Depthwise(like.shape, w.shape, attrs)
-    if conv.rare:
+    if conv.rare or conv.several:
         return None
     x = take(arena, like.shape, g.dtype)
     correlate_input(conv.last(g), w[..., 0], conv.last(x), conv.slide, depthwise.correlate)
@@ -193,7 +196,10 @@ def depthwise_conv2d_native_backprop_filter(arena, x, like, g, **attrs):
     if conv.rare:
         return None
     w = take(arena, like.shape, g.dtype)
-    depthwise.correlate_filter(conv.last(x), conv.last(g), w[..., 0], conv.slide)
+    if conv.several:
+        several.correlate_filter(conv.last(x), conv.last(g), w, conv.slide)
+    else:
+        depthwise.correlate_filter(conv.last(x), conv.last(g), w[..., 0], conv.slide)
     return w
 
 

@@ -26,7 +26,6 @@ OPTIMIZERS = {
 # norm of 2,048 channels takes up to 71.
 KNOWN = {
     **dict.fromkeys((f"resnet_v1_{layers}" for layers in (50, 101, 152, 200)), {"FusedBatchNormGradV3"}),
-    "inception_v2": {"DepthwiseConv2dNative", "DepthwiseConv2dNativeBackpropFilter"},  # of several filters a channel
     "mobilenet_v2": {"DepthwiseConv2dNativeBackpropInput"},
 }
 

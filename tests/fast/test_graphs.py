@@ -30,6 +30,7 @@ from npslim.fast import (
     near,
     pool,
     rewrite,
+    several,
     update,
     update_steps,
     winograd2,
@@ -47,7 +48,7 @@ SMALL = [  # what a plan asks before it does something for large arrays
     (conv, "PLACES", 2), (conv, "TILE", 256), (columns, "PLACES", 2), (columns, "WHOLE", 256),
     (columns, "DEEP", 2), (choice, "PLACES", 1), (winograd2, "PIECES", 3), (winograd2, "ELEMENTS", 3),
     (depthwise, "TILE", 12), (depthwise, "LEAST", 6), (depthwise, "GROUP", 6), (depthwise, "SHORT", 4),
-    (depthwise, "LONG", 6),
+    (depthwise, "LONG", 6), (several, "PLACES", 2),
 ]  # fmt: skip
 FIGURES = {"winograd": {"forward": [1, 1], "filter": [1, 1]}, "windows": 4, "tile": 256}
 TIMES = (1, 1, 4, 20)  # as many elements, so that some are large and some small
@@ -58,7 +59,7 @@ def shrink(monkeypatch, times=1):
     """Let all that is for large arrays begin with small ones: of a few elements, `times` as many."""
     for module, name, value in SMALL:
         monkeypatch.setattr(module, name, value * times)
-    for module in (choice, columns, conv):
+    for module in (choice, columns, conv, several):
         monkeypatch.setattr(module, "figures", lambda: FIGURES)
 
 

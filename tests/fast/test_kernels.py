@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 import npslim as slim
-from npslim.fast import batch_norm, columns, conv, depthwise, near, pool, winograd, winograd2, winograd4
+from npslim.fast import batch_norm, columns, conv, depthwise, near, pool, several, winograd, winograd2, winograd4
 from npslim.fast.arena import Arena
 from npslim.fast.kernels import FAST
 from npslim.ops.conv import (
@@ -50,6 +50,8 @@ def tiles(request, monkeypatch):
         monkeypatch.setattr(conv, "PLACES", 2)
         monkeypatch.setattr(conv, "TILE", 256)
         monkeypatch.setattr(columns, "PLACES", 2)
+        monkeypatch.setattr(several, "PLACES", 2)
+        monkeypatch.setattr(several, "figures", lambda: {"tile": 256})
         monkeypatch.setattr(columns, "figures", lambda: {"tile": 256})
         monkeypatch.setattr(columns, "WHOLE", 0)
         monkeypatch.setattr(columns, "FEW", 9)
@@ -144,11 +146,11 @@ def test_drawn_convolutions(tiles, monkeypatch, drawn, algorithm, channels):
     check_sums(conv2d, (x, w), attrs)
     check_sums(conv2d_backprop_input, (x, w, g), attrs)
     check_sums(conv2d_backprop_filter, (x, w, g), attrs)
-    w = w[..., :1]
-    g = np.random.default_rng(3).normal(size=depthwise_conv2d_native.kernel(x, w, **attrs).shape)
-    check_sums(depthwise_conv2d_native, (x, w), attrs)
-    check_sums(depthwise_conv2d_native_backprop_input, (x, w, g), attrs)
-    check_sums(depthwise_conv2d_native_backprop_filter, (x, w, g), attrs)
+    for some in (w[..., :1], w):  # one filter a channel, and several
+        g = np.random.default_rng(3).normal(size=depthwise_conv2d_native.kernel(x, some, **attrs).shape)
+        check_sums(depthwise_conv2d_native, (x, some), attrs)
+        check_sums(depthwise_conv2d_native_backprop_input, (x, some, g), attrs)
+        check_sums(depthwise_conv2d_native_backprop_filter, (x, some, g), attrs)
 
 
 def largest_near(x):
@@ -265,6 +267,17 @@ def test_convolutions_as_nets_have_them(shape, kernel, stride):
     check_sums(conv2d, (x, w), attrs)
     check_sums(conv2d_backprop_input, (x, w, g), attrs)
     check_sums(conv2d_backprop_filter, (x, w, g), attrs)
+
+
+@pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
+def test_several_filters_a_channel_as_inception_v2_has_them(layout):
+    rng = np.random.default_rng(1)
+    attrs = {"strides": 2, "padding": "SAME", "data_format": layout}
+    x, w = rng.normal(size=(2, 60, 70, 3) if layout == "NHWC" else (2, 3, 60, 70)), rng.normal(size=(7, 7, 3, 8))
+    g = rng.normal(size=depthwise_conv2d_native.kernel(x, w, **attrs).shape)
+    check_sums(depthwise_conv2d_native, (x, w), attrs)
+    check_sums(depthwise_conv2d_native_backprop_filter, (x, w, g), attrs)
+    assert FAST["depthwise_conv2d_native"](Arena(), x, w, **attrs) is not None
 
 
 def test_a_plan_names_the_algorithm_of_each_gradient():
