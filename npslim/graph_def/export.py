@@ -1,8 +1,8 @@
 """From an npslim graph to a GraphDef: to be looked at by other programs, frozen, and read again by npslim.
 
 Each node has TensorFlow's name and type, and the attributes that say its dtype and shapes. What npslim needs to define
-it again stands in the attribute `_npslim`, which other programs pass over. A node that holds a function, a condition's
-sides say, has none, and cannot be read again.
+it again stands in the attribute `_npslim`, which other programs pass over. A node that holds a function of Python's has
+none, and cannot be read again.
 
 before: importer.py   next: meta.py
 """
@@ -14,7 +14,7 @@ from npslim.errors import ArgumentTypeError, InvalidArgumentError, NotFoundError
 from npslim.graph import Graph, get_default_graph
 from npslim.graph_def.importer import parsed
 from npslim.graph_def.messages import GraphDef, NodeDef
-from npslim.graph_def.native import NATIVE, encoded
+from npslim.graph_def.native import NATIVE, put_own
 from npslim.graph_def.tensors import NUMBERS, make_tensor_proto, shape_proto
 from npslim.tensor import Tensor
 
@@ -43,11 +43,10 @@ def _node_def(node, add_shapes):
         return made
     if add_shapes:
         made.attr["_output_shapes"].list.shape.extend([shape_proto(spec.shape) for spec in specs])
-    own = encoded(node)
     if node.op.name in ("placeholder", "variable"):
         made.attr["shape"].shape.CopyFrom(shape_proto(specs[0].shape))
-    elif own is not None:
-        made.attr[NATIVE].s = own
+    else:
+        put_own(made, node, graph_def_of)
     return made
 
 

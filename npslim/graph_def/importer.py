@@ -18,6 +18,7 @@ from npslim.graph_def.tables import behind_fills
 from npslim.graph_def.tensors import make_tensor_proto
 from npslim.logs import logger
 from npslim.ops import state
+from npslim.ops.control import Branch
 from npslim.ops.shape import identity
 from npslim.tensor import Node, Tensor
 
@@ -218,7 +219,15 @@ class Importer:
                 for key in self.names:
                     if not self.frames[key] and self.node_defs[key].op not in ENTERS:
                         self._define(key)
+        if not isinstance(graph, Branch):
+            graph.extras.pop("branches", None)
         return self
+
+    def of_branch(self, graph_def, mapped):
+        """An importer that has defined the graph of a branch in the default graph, with the tensors of `mapped`."""
+        made = Importer(graph_def, mapped, self.prefix, self.clear_devices)
+        made.left_out |= {parsed(name)[0] for name in mapped}
+        return made.run()
 
     def inside(self, frame, values):
         """An importer of the nodes of a loop into the current graph, a branch; `values` are what some of them give."""
@@ -263,7 +272,7 @@ class Importer:
                 return
             controls = [source for source in self.sources[key] if source[1] is None and self._is_here(source)]
             sources = [source for source in self.sources[key] if source[1] is not None]
-            n = Source(self.graph, node_def, full_name, [self.output(*source) for source in sources])
+            n = Source(self, node_def, full_name, [self.output(*source) for source in sources])
             convert = native.convert if native.NATIVE in node_def.attr else CONVERTERS.get(node_def.op)
             device = "" if self.clear_devices else node_def.device
             with self.graph.device(device), control_dependencies([self._node(source) for source in controls]):
@@ -321,6 +330,8 @@ class Importer:
         """The node or tensor that has `name` in the GraphDef. Raises InvalidArgumentError."""
         is_tensor = ":" in name
         key, index = parsed(name)
+        if is_tensor and (key, index) in self.map:
+            return self.map[key, index]
         if key in self.left_out:
             raise InvalidArgumentError(f"The node {key!r} was left out of the import.", got=self.node_defs[key].op)
         if key not in self.nodes:

@@ -7,15 +7,16 @@
 A converter gives the node's outputs: a tensor, several, or none. An output that nobody may ask for can be a function
 that defines it. Attributes that no converter has read are refused, since they could change what the node means.
 
-before: tensors.py   next: arrays.py
+before: tensors.py   next: branches.py
 """
 
 import numpy as np
 
-from npslim.convert import constant_value, is_state
+from npslim.convert import constant_value
 from npslim.errors import InvalidArgumentError, UnimplementedError
 from npslim.graph_def.tensors import dtype_of, make_ndarray, shape_of
 from npslim.ops import state
+from npslim.ops.control import stands_for_state
 from npslim.ops.create import fill
 from npslim.registry import REGISTRY
 
@@ -60,8 +61,9 @@ def direct(**names):
 class Source:
     """The node `node_def` while it is imported: inputs, and attributes under the type that they are asked for."""
 
-    def __init__(self, graph, node_def, full_name, inputs):
-        self.graph = graph
+    def __init__(self, importer, node_def, full_name, inputs):
+        self.importer = importer
+        self.graph = importer.graph
         self.node_def = node_def
         self.full_name = full_name
         self.name = full_name + "/"  # exactly that name, for an op
@@ -76,17 +78,21 @@ class Source:
     def ref(self, i):
         """Input `i`, which is the state of a variable."""
         found = self._at(i)
-        if not is_state(found):
+        if not stands_for_state(found):
             raise InvalidArgumentError("The input is no variable.", expected="a variable's state", got=found)
         return found
 
     def input(self, i):
         """Input `i` as a value: of a variable, what it holds when the node runs."""
         found = self._at(i)
-        if is_state(found):
+        if stands_for_state(found):
             with self.scope():
                 found = self._inputs[i] = state.read(found, name="read")
         return found
+
+    def given(self, i):
+        """Input `i` as it is: a variable's state, or a value."""
+        return self._at(i)
 
     def put(self, i, tensor):
         """Make `tensor` input `i`."""
@@ -104,7 +110,7 @@ class Source:
 
     def is_ref(self, i):
         """Whether input `i` is the state of a variable."""
-        return is_state(self._at(i))
+        return stands_for_state(self._at(i))
 
     def known(self, i):
         """The value of input `i` as an array. Raises UnimplementedError if it is not known before the graph runs."""

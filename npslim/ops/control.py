@@ -216,11 +216,11 @@ def _(gs, ys, *inputs, sides, tapes):
 
 def has_gradient(x):
     """True for a captured tensor that a gradient may reach: floating, and no variable's state."""
-    return x.spec.dtype.kind in "fc" and x.op.op.name != "variable" and not _stands_for_state(x)
+    return x.spec.dtype.kind in "fc" and x.op.op.name != "variable" and not stands_for_state(x)
 
 
-def _stands_for_state(x):
-    """True for what stands for a variable's state inside a branch."""
+def stands_for_state(x):
+    """True for a variable's state, and for what stands for one inside a branch."""
     graph = x.graph
     while getattr(graph, "outer", None) is not None:
         outer = next((o for o, inner in graph.captured.items() if inner is x), None)
