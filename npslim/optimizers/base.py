@@ -2,7 +2,7 @@
 
 What it remembers of a variable is a slot, a variable of its own named `<variable>/<slot>`, saved like any other.
 
-before: variables.py   next: checkpoint.py
+before: variables/sharing.py   next: checkpoint.py
 """
 
 from npslim.autograd import gradients
