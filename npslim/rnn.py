@@ -1,4 +1,4 @@
-"""Recurrent networks: a cell of rnn_cell.py run over the steps of sequences, to one side or to both.
+"""Recurrent networks: a cell of rnn_cell run over the steps of sequences, to one side or to both.
 
 The dynamic functions take tensors and define one step, which runs as often as the longest sequence asks for; the
 static ones take a list of tensors and define every step.
