@@ -22,7 +22,7 @@ before: convert.py   next: ops/elementwise.py
 import functools
 import inspect
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -44,8 +44,7 @@ _CONTEXT = ("run", "rng", "node")  # what a kernel may take from the session bes
 KNOWN_LIMIT = 256  # values of small integer tensors are followed while defining
 
 
-@dataclass(frozen=True)
-class Case:
+class Case(NamedTuple):
     """One example of an op: `draw(rng)` gives the input arrays. `gradient`: to which order it is checked."""
 
     draw: Any
@@ -53,8 +52,7 @@ class Case:
     gradient: int = 2
 
 
-@dataclass(frozen=True)
-class Rejection:
+class Rejection(NamedTuple):
     """A call that the op refuses while defining, with a part of the message."""
 
     message: str
@@ -75,7 +73,7 @@ class _Signature:
         return inspect.Signature([*inputs, *attributes, name])
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Op:
     """An op. What it needs beyond its inputs it declares:
 
