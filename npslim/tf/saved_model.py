@@ -6,11 +6,10 @@ from npslim.graph_def.saved_model import (
     ASSETS_KEY,
     LEGACY_INIT_OP_KEY,
     MAIN_OP_KEY,
-    SavedModelBuilder,
     contains_saved_model,
     load,
-    simple_save,
 )
+from npslim.graph_def.saved_model_export import SavedModelBuilder, simple_save
 from npslim.graph_def.signatures import (
     CLASSIFY_METHOD_NAME,
     PREDICT_METHOD_NAME,
