@@ -24,15 +24,21 @@ _ZEROS = initializers.zeros_initializer()
 
 
 def _variable(name, shape, like, initializer, regularizer, constraint, trainable):
-    return get_variable(
-        name, shape, like.dtype, initializer, regularizer, trainable, constraint=constraint
-    )  # fmt: skip
+    return get_variable(name, shape, like.dtype, initializer, regularizer, trainable, constraint=constraint)
 
 
-def _penalize(outputs, regularizer):
-    if regularizer is not None:
-        get_default_graph().add_to_collection(GraphKeys.REGULARIZATION_LOSSES, regularizer(outputs))
-    return outputs
+def _finished(
+    y, size, order, *, use_bias, bias_initializer, bias_regularizer, bias_constraint, trainable, activation,
+    activity_regularizer, **_,
+):  # fmt: skip
+    """The end that layers with weights share: bias, activation, and a penalty on what comes out."""
+    if use_bias:
+        bias = _variable("bias", [size], y, bias_initializer, bias_regularizer, bias_constraint, trainable)
+        y = bias_add(y, bias, data_format=order)
+    y = y if activation is None else activation(y)
+    if activity_regularizer is not None:
+        get_default_graph().add_to_collection(GraphKeys.REGULARIZATION_LOSSES, activity_regularizer(y))
+    return y
 
 
 def _order(data_format, n):
@@ -48,7 +54,7 @@ def dense(
     bias_constraint=None, trainable=True, name=None, reuse=None,
 ):  # fmt: skip
     """`activation(inputs @ kernel + bias)`: `[..., c]` to `[..., units]`."""
-    inputs = as_tensor(inputs)
+    given, inputs = dict(locals()), as_tensor(inputs)
     with variable_scope(name, "dense", [inputs], reuse=reuse):
         depth = known_channels(inputs)
         kernel = _variable(
@@ -57,32 +63,32 @@ def dense(
         rank = inputs.spec.rank or 2
         y = tensordot(inputs, kernel, [[rank - 1], [0]])
         y.set_shape([*inputs.spec.shape[:-1], units])
-        if use_bias:
-            y = bias_add(
-                y, _variable("bias", [units], inputs, bias_initializer, bias_regularizer, bias_constraint, trainable)
-            )
-        return _penalize(y if activation is None else activation(y), activity_regularizer)
+        return _finished(y, units, None, **given)
+
+
+_TRANSPOSED = {"conv2d_transpose": conv_ops.conv2d_transpose, "conv3d_transpose": conv_ops.conv3d_transpose}
 
 
 def _convolution(
-    n, default_name, inputs, filters, kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias,
-    kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer, activity_regularizer,
-    kernel_constraint, bias_constraint, trainable, name, reuse,
+    n, default_name, inputs, filters, kernel_size, strides, padding, data_format, kernel_initializer,
+    kernel_regularizer, kernel_constraint, trainable, name, reuse, dilation_rate=1, **end,
 ):  # fmt: skip
-    inputs, order = as_tensor(inputs), _order(data_format, n)
+    """What the convolutions share; `end` is what `_finished` takes."""
+    inputs, order, transpose = as_tensor(inputs), _order(data_format, n), _TRANSPOSED.get(default_name)
     with variable_scope(name, default_name, [inputs], reuse=reuse):
-        shape = [*n_of(kernel_size, n, "kernel_size"), known_channels(inputs, order), filters]
+        size, steps = n_of(kernel_size, n, "kernel_size"), n_of(strides, n, "strides")
+        depths = [known_channels(inputs, order), filters]
         kernel = _variable(
-            "kernel", shape, inputs, kernel_initializer, kernel_regularizer, kernel_constraint, trainable
-        )
-        y = conv_ops.convolution(
-            inputs, kernel, padding.upper(), n_of(strides, n, "strides"), n_of(dilation_rate, n, "dilation_rate"),
-            data_format=order,
+            "kernel", [*size, *(depths if transpose is None else depths[::-1])], inputs, kernel_initializer,
+            kernel_regularizer, kernel_constraint, trainable,
         )  # fmt: skip
-        if use_bias:
-            bias = _variable("bias", [filters], inputs, bias_initializer, bias_regularizer, bias_constraint, trainable)
-            y = bias_add(y, bias, data_format=order)
-        return _penalize(y if activation is None else activation(y), activity_regularizer)
+        if transpose is None:
+            rate = n_of(dilation_rate, n, "dilation_rate")
+            y = conv_ops.convolution(inputs, kernel, padding.upper(), steps, rate, data_format=order)
+        else:
+            shape = transposed_shape(inputs, filters, size, steps, padding, order)
+            y = transpose(inputs, kernel, shape, strides=tuple(steps), padding=padding.upper(), data_format=order)
+        return _finished(y, filters, order, trainable=trainable, **end)
 
 
 def conv1d(
@@ -115,36 +121,13 @@ def conv3d(
     return _convolution(3, "conv3d", **locals())
 
 
-def _transposed(
-    n, default_name, inputs, filters, kernel_size, strides, padding, data_format, activation, use_bias,
-    kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer, activity_regularizer,
-    kernel_constraint, bias_constraint, trainable, name, reuse,
-):  # fmt: skip
-    inputs, order = as_tensor(inputs), _order(data_format, n)
-    convolve = {2: conv_ops.conv2d_transpose, 3: conv_ops.conv3d_transpose}[n]
-    with variable_scope(name, default_name, [inputs], reuse=reuse):
-        size, steps = n_of(kernel_size, n, "kernel_size"), n_of(strides, n, "strides")
-        shape = [*size, filters, known_channels(inputs, order)]
-        kernel = _variable(
-            "kernel", shape, inputs, kernel_initializer, kernel_regularizer, kernel_constraint, trainable
-        )
-        y = convolve(
-            inputs, kernel, transposed_shape(inputs, filters, size, steps, padding, order), strides=tuple(steps),
-            padding=padding.upper(), data_format=order,
-        )  # fmt: skip
-        if use_bias:
-            bias = _variable("bias", [filters], inputs, bias_initializer, bias_regularizer, bias_constraint, trainable)
-            y = bias_add(y, bias, data_format=order)
-        return _penalize(y if activation is None else activation(y), activity_regularizer)
-
-
 def conv2d_transpose(
     inputs, filters, kernel_size, strides=(1, 1), padding="valid", data_format="channels_last", activation=None,
     use_bias=True, kernel_initializer=None, bias_initializer=_ZEROS, kernel_regularizer=None, bias_regularizer=None,
     activity_regularizer=None, kernel_constraint=None, bias_constraint=None, trainable=True, name=None, reuse=None,
 ):  # fmt: skip
     """A transposed convolution of `[n, h, w, c]`: `strides` times as many pixels, `filters` channels."""
-    return _transposed(2, "conv2d_transpose", **locals())
+    return _convolution(2, "conv2d_transpose", **locals())
 
 
 def conv3d_transpose(
@@ -153,7 +136,7 @@ def conv3d_transpose(
     activity_regularizer=None, kernel_constraint=None, bias_constraint=None, trainable=True, name=None, reuse=None,
 ):  # fmt: skip
     """A transposed convolution of `[n, d, h, w, c]`."""
-    return _transposed(3, "conv3d_transpose", **locals())
+    return _convolution(3, "conv3d_transpose", **locals())
 
 
 def separable_conv2d(
@@ -164,7 +147,7 @@ def separable_conv2d(
     trainable=True, name=None, reuse=None,
 ):  # fmt: skip
     """A convolution of each channel, then one of single pixels with `filters` outputs: `[n, h, w, c]`."""
-    inputs, order = as_tensor(inputs), _order(data_format, 2)
+    given, inputs, order = dict(locals()), as_tensor(inputs), _order(data_format, 2)
     with variable_scope(name, "separable_conv2d", [inputs], reuse=reuse):
         channels = known_channels(inputs, order)
         depthwise = _variable(
@@ -179,10 +162,7 @@ def separable_conv2d(
             inputs, depthwise, pointwise, strides=tuple(n_of(strides, 2, "strides")), padding=padding.upper(),
             rate=tuple(n_of(dilation_rate, 2, "dilation_rate")), data_format=order,
         )  # fmt: skip
-        if use_bias:
-            bias = _variable("bias", [filters], inputs, bias_initializer, bias_regularizer, bias_constraint, trainable)
-            y = bias_add(y, bias, data_format=order)
-        return _penalize(y if activation is None else activation(y), activity_regularizer)
+        return _finished(y, filters, order, **given)
 
 
 def _pooling(function, n, inputs, pool_size, strides, padding, data_format, name):
