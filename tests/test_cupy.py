@@ -195,7 +195,7 @@ def test_fast_kernels_step_aside(cupy, net, optimizer, kernels):
     for label in ("fast ", "loop ", "gives back"):
         assert label in here, "the same plan has fast kernels on the CPU"
         assert label not in plan
-    asked = {"resize_bilinear", "divide_no_nan", "check_numerics"}
+    asked = {"resize_bilinear", "divide_no_nan", "check_numerics", "reduce_sum"}
     assert set(seen) <= {"with_quick_kernel.<locals>.either", *asked}
     assert not any(result is not None for name in asked for result in seen.get(name, ()))
     assert (net is separable) == ("resize_bilinear" in seen)
