@@ -177,7 +177,7 @@ def rescale(x, rate, shift, relu=False):
 
 
 def gradients(g, x, scale, mean, inverse, out, y=None):
-    """Those by x, into `out`, by scale and by offset; `inverse` is 1 / sqrt(variance + epsilon).
+    """Those by x, into `out`, by scale and by offset; `inverse` is 1 / sqrt(variance + epsilon), and is written over.
 
     y: what a relu made of the result; the cotangent `g` counts where it is positive.
     """
@@ -201,7 +201,7 @@ def gradients(g, x, scale, mean, inverse, out, y=None):
     rate, g_scale = scale * inverse, np.multiply(products, inverse, out=products)
     found = g_scale.astype(dtype), g_offset.astype(dtype)
     shift = np.divide(np.multiply(rate, g_offset, out=g_offset), -m, out=g_offset)
-    slope = np.divide(np.multiply(rate * inverse, g_scale, out=g_scale), -m, out=g_scale)
+    slope = np.divide(np.multiply(np.multiply(rate, inverse, out=inverse), g_scale, out=g_scale), -m, out=g_scale)
     means, rates, slopes, shifts = blocks.tiled(mean, rate, slope, shift)
 
     def one(number):

@@ -6,10 +6,10 @@ With the plain convolutions it gives the same bits; the fast ones add up in anot
 import subprocess
 import sys
 import threading
-import tracemalloc
 
 import numpy as np
 import pytest
+from allocations import allocated
 
 import npslim as slim
 from npslim.cells import Cell
@@ -243,28 +243,9 @@ def test_no_node_allocates_much_after_the_second_step(net, optimizer):
     session.run(slim.global_variables_initializer())
     for _ in range(2):
         session.run(train_op, feeds)
-    (plan,) = [plan for (fetches, _), plan in session._plans.items() if train_op in fetches]
-    found = {}
-
-    def watched(step, kernel):
-        def call(*inputs, **context):
-            tracemalloc.reset_peak()
-            before = tracemalloc.get_traced_memory()[0]
-            result = kernel(*inputs, **context)
-            found[step.node.name, getattr(kernel, "label", "plain")] = tracemalloc.get_traced_memory()[1] - before
-            return result
-
-        return call
-
-    for step in plan.steps:
-        step.kernel = watched(step, step.kernel)
-    tracemalloc.start()
-    try:
-        session.run(train_op, feeds)
-    finally:
-        tracemalloc.stop()
-    assert len(found) > 30 and max(found.values()) > 0
-    assert {name[0]: size for name, size in found.items() if size > 1 << 16 and name[0] != "fc2/Sigmoid"} == {}
+    found = allocated(session, train_op, feeds)
+    assert len(found) > 30 and max(found.values())[0] > 0
+    assert {name: size for (name, _), (size, _) in found.items() if size > 1 << 16 and name != "fc2/Sigmoid"} == {}
 
 
 def test_random_numbers_are_not_merged():
