@@ -3,8 +3,6 @@
 import os
 import sys
 
-from npslim.errors import ArgumentTypeError
-
 _PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 
 
@@ -25,11 +23,3 @@ def show_frame(frame):
     """'file:line' for (file, line); the file as seen from the working directory, if it lies there."""
     path, line = frame
     return f"{os.path.relpath(path) if path.startswith(os.getcwd() + os.sep) else path}:{line}"
-
-
-def check_function(value, what):
-    """Raise TypeError unless `value`, the argument `what`, is None or can be called."""
-    if value is not None and not callable(value):
-        raise ArgumentTypeError(
-            f"{what} cannot be called.", expected="a function", got=repr(value), made_at=user_line()
-        )

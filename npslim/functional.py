@@ -4,6 +4,7 @@ Elements and results may be nestings of tensors. Gradients reach the elements, t
 function uses from outside, to any order.
 """
 
+from npslim.arguments import check_function
 from npslim.caller import user_line
 from npslim.convert import as_tensor
 from npslim.dtypes import numpy_dtype
@@ -101,8 +102,7 @@ def _folded(which, fn, elems, initializer, back_prop, name):
 
 def _elements(which, fn, elems):
     """`elems` with tensors as leaves, and these as a list."""
-    if not callable(fn):
-        raise ArgumentTypeError(f"{which}: fn must be callable.", expected="a function", got=repr(fn))
+    check_function(fn, f"{which}: fn")
     elems = mapped(as_tensor, elems)
     sequences = flat(elems)
     if not sequences:

@@ -27,13 +27,6 @@ from npslim.registry import EXPORTS
 from npslim.shown import Shown
 from npslim.tensor import Node, Tensor
 
-# What programs may import from here as well.
-from npslim.caller import check_function, user_line  # noqa: F401 # isort: skip
-from npslim.defaults import get_default_session, leave, sessions  # noqa: F401 # isort: skip
-from npslim.graph_keys import GraphKeys  # noqa: F401 # isort: skip
-from npslim.registry import OPERATORS  # noqa: F401 # isort: skip
-from npslim.tensor import Operators, shapes_of  # noqa: F401 # isort: skip
-
 
 class Graph(Scopes, Shown):
     """A list of nodes, with collections and a seed; for its names and scopes see `Scopes`."""

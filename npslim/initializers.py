@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from npslim.arguments import check_choice
 from npslim.convert import as_tensor
 from npslim.dtypes import as_dtype, float32
 from npslim.errors import ArgumentTypeError, DTypeError, InvalidArgumentError
@@ -110,11 +111,9 @@ class VarianceScaling(Initializer):
     def __init__(self, scale=1.0, mode="fan_in", distribution="truncated_normal", seed=None, dtype=float32):
         if scale <= 0:
             raise InvalidArgumentError("The scale must be positive.", expected="scale > 0", got=scale)
-        if mode.upper() not in MODES:
-            raise InvalidArgumentError("Unknown mode.", expected="fan_in, fan_out or fan_avg", got=mode)
+        check_choice(mode.lower(), [known.lower() for known in MODES], "mode")
         distributions = ("normal", "uniform", "truncated_normal", "untruncated_normal")
-        if distribution.lower() not in distributions:
-            raise InvalidArgumentError("Unknown distribution.", expected=" or ".join(distributions), got=distribution)
+        check_choice(distribution.lower(), distributions, "distribution")
         self.scale, self.mode, self.distribution = scale, mode, distribution.lower()
         self.seed, self.dtype = seed, dtype
 
@@ -237,8 +236,7 @@ def variance_scaling_initializer(factor=2.0, mode="FAN_IN", uniform=False, seed=
     """
     if not as_dtype(dtype).is_floating:
         raise DTypeError("Cannot create an initializer for a type that is not floating.", expected="a float", got=dtype)
-    if mode not in MODES:
-        raise ArgumentTypeError("Unknown mode.", expected=" or ".join(MODES), got=mode)
+    check_choice(mode, MODES, "mode", ArgumentTypeError)
 
     def initializer(shape, dtype=dtype, partition_info=None):
         if not as_dtype(dtype).is_floating:

@@ -36,10 +36,6 @@ from npslim.registry import REGISTRY
 from npslim.spec import Spec, is_full
 from npslim.tensor import Tensor, shapes_of
 
-# What programs may import from here as well.
-from npslim.convert import as_array, constant_value, convert_to_tensor, is_state, read_of  # noqa: F401 # isort: skip
-from npslim.shape_rules import BROADCASTING, broadcasts, broadcasts_floats, compares, floats, same  # noqa: F401 # isort: skip
-
 _CONTEXT = ("run", "rng", "node")  # what a kernel may take from the session beside its attributes
 KNOWN_LIMIT = 256  # values of small integer tensors are followed while defining
 

@@ -3,7 +3,7 @@
 import numbers
 from collections.abc import Iterable
 
-from npslim.caller import check_function
+from npslim.arguments import check_function
 from npslim.convert import as_tensor
 from npslim.errors import ArgumentTypeError, InvalidArgumentError
 from npslim.graph import get_default_graph
@@ -84,8 +84,6 @@ def apply_regularization(regularizer, weights_list=None):
     Each penalty goes to REGULARIZATION_LOSSES. Raises ValueError without weights, or for a penalty that is no scalar.
     """
     graph = get_default_graph()
-    if regularizer is None:
-        raise ArgumentTypeError("apply_regularization needs a regularizer.", expected="a function", got=regularizer)
     check_function(regularizer, "regularizer")
     if weights_list is not None and not isinstance(weights_list, Iterable):
         raise ArgumentTypeError("apply_regularization takes a list.", expected="weights", got=repr(weights_list))

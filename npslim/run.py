@@ -10,10 +10,10 @@ import math
 from npslim.cells import Cell
 from npslim.dtypes import as_dtype
 from npslim.errors import OpError, ResourceExhaustedError, range_of
-from npslim.graph import Tensor
 from npslim.plan import stand_in
 from npslim.profiler import watched, watching
 from npslim.spec import is_full, show_shape
+from npslim.tensor import Tensor
 
 _NOTED = "npslim: noted"  # on an error: it already says which node it came from
 

@@ -14,7 +14,7 @@ import types
 from collections.abc import Mapping
 from typing import Any
 
-from npslim.caller import check_function
+from npslim.arguments import check_function
 from npslim.errors import ArgumentTypeError, ScopeError, nearest
 from npslim.graph import get_default_graph
 from npslim.parameters import Parameters
@@ -42,9 +42,7 @@ def arg_scope_func_key(op):
 
 def add_arg_scope(func):
     """Decorate `func` so that `arg_scope` can set its arguments."""
-    check_function(func, "The function")
-    if func is None:
-        raise ArgumentTypeError("add_arg_scope decorates a function.", expected="a function", got=func)
+    check_function(func, "What add_arg_scope decorates")
     key = str(func)
 
     @functools.wraps(func)

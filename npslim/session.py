@@ -11,6 +11,8 @@ import numpy as np
 
 from npslim.backend import device_module, one_blas_thread, running_on, to_device, to_host
 from npslim.cells import Cell, Store
+from npslim.convert import as_array, is_state, read_of
+from npslim.defaults import leave, sessions
 from npslim.dtypes import as_dtype
 from npslim.errors import (
     ArgumentTypeError,
@@ -23,11 +25,12 @@ from npslim.errors import (
 )
 from npslim.fast.rewrite import rewrite, rewrite_roughly
 from npslim.fast.workers import available, sharing
-from npslim.graph import IndexedSlices, Node, Tensor, get_default_graph, leave, sessions
-from npslim.op import as_array, is_state, read_of
+from npslim.graph import get_default_graph
+from npslim.indexed_slices import IndexedSlices
 from npslim.plan import REWRITES, check_kernels, make_plan, stand_in
 from npslim.run import Run, execute, given, perform, seen
 from npslim.spec import compatible, show_shape
+from npslim.tensor import Node, Tensor
 
 REWRITES["fast"], REWRITES["rough"] = rewrite, rewrite_roughly
 

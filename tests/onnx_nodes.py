@@ -11,7 +11,7 @@ from onnx import helper, numpy_helper
 
 import npslim.tf as tf
 from npslim.graph import Graph
-from npslim.op import REGISTRY
+from npslim.registry import REGISTRY
 from npslim.session import Session
 
 OPS = {}

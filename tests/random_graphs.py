@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 import npslim as slim
-from npslim.graph import Node
 from npslim.ops.arrange import reverse, tile
 from npslim.ops.conv import conv2d, depthwise_conv2d_native
 from npslim.ops.indexing import gather
@@ -21,6 +20,7 @@ from npslim.ops.normalize import bias_add as plus_bias
 from npslim.ops.normalize import fused_batch_norm, local_response_normalization, sum_of_near
 from npslim.ops.pool import avg_pool2d, max_pool2d
 from npslim.ops.state import identity_n, with_dependencies
+from npslim.tensor import Node
 
 BATCHES = (3, 3, 1, 5, 3, 0)
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from npslim.autograd import gradients
-from npslim.op import REGISTRY
 from npslim.ops.conv import conv1d
 from npslim.ops.state import placeholder
 from npslim.ops.windows import FORMATS
+from npslim.registry import REGISTRY
 from npslim.session import Session
 
 CASES = golden_cases.load("conv")

@@ -178,7 +178,7 @@ def test_strings():
 @pytest.mark.parametrize(
     "define, kind, parts",
     [
-        (lambda x: slim.map_fn(3, x), TypeError, ["map_fn: fn must be callable", "3"]),
+        (lambda x: slim.map_fn(3, x), TypeError, ["map_fn: fn cannot be called", "3"]),
         (lambda x: slim.map_fn(lambda e: e, 3.0), ShapeError, ["map_fn", "[n, ...]"]),
         (lambda x: slim.scan(lambda a, e: a, ()), InvalidArgumentError, ["scan: elems holds no tensors"]),
         (lambda x: slim.map_fn(lambda e: (e, e), x), ArgumentTypeError, ["expected *", "(*, *)"]),

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import npslim as slim
+from npslim.caller import user_line
 from npslim.errors import (
     GraphError,
     GraphFinalizedError,
@@ -14,7 +15,7 @@ from npslim.errors import (
     NotFoundError,
     ScopeError,
 )
-from npslim.graph import Graph, get_default_graph, user_line
+from npslim.graph import Graph, get_default_graph
 from npslim.ops.state import no_op
 
 

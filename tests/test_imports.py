@@ -18,7 +18,8 @@ TABLE = """
 0  fingerprint later parameters graph_keys then registry
 0  errors logs crc32c wire then proto array_reader then backend dtypes spec _io then hdf5 sstable then tf_checkpoint
 1  proto_text hdf5_tree pickle_machine tfjs_files then foreign_hdf5 torch_files then checkpoint_files then array_files
-1  caller defaults shown indexed_slices shape_rules then tensor then graph_scopes convert then graph then op | scopes
+1  caller then arguments
+1  defaults shown indexed_slices shape_rules then tensor then graph_scopes convert then graph then op | scopes
 2  ops then flops then plan profiler then fast
 3  cells then run then session | autograd then autograd.check
 4  image variables partitioners initializers regularizers moving_averages schedules hparams functional lookup

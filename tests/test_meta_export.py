@@ -9,9 +9,9 @@ import npslim as slim
 import npslim.tf as tf
 from npslim import _io
 from npslim.errors import CheckpointWriteError, UnimplementedError
-from npslim.graph import GraphKeys
 from npslim.graph_def.messages import VariableDef
 from npslim.graph_def.meta import import_meta_graph, read_meta_graph
+from npslim.graph_keys import GraphKeys
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(6, 4, 5)).astype(np.float32)

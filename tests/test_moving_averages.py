@@ -6,7 +6,7 @@ import pytest
 
 import npslim as slim
 from npslim import moving_averages, optimizers
-from npslim.graph import GraphKeys
+from npslim.graph_keys import GraphKeys
 from npslim.moving_averages import assign_moving_average
 
 VALUES = np.float32([[1, 4], [2, 5], [3, -6]])

@@ -11,9 +11,10 @@ import references  # noqa: F401 - sets the references that are too long for an o
 
 import npslim.ops  # noqa: F401
 from npslim.autograd import check_gradients
+from npslim.convert import as_tensor
 from npslim.errors import OpError
 from npslim.graph import get_default_graph
-from npslim.op import REGISTRY, as_tensor
+from npslim.registry import REGISTRY
 from npslim.session import Session
 from npslim.spec import Spec, compatible
 

@@ -9,7 +9,7 @@ import pytest
 
 import npslim as slim
 from npslim import optimizers
-from npslim.graph import GraphKeys
+from npslim.graph_keys import GraphKeys
 
 # ---- against TensorFlow
 

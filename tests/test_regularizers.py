@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import npslim as slim
-from npslim.graph import GraphKeys
+from npslim.graph_keys import GraphKeys
 
 WEIGHTS = np.float32([[1.0, -2.0], [3.0, -4.0]])  # |.| sums to 10, .^2 / 2 to 15
 

@@ -8,7 +8,7 @@ import pytest
 
 import npslim as slim
 from npslim.errors import FailedPreconditionError, InvalidArgumentError, ShapeError
-from npslim.graph import GraphKeys
+from npslim.graph_keys import GraphKeys
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from npslim.arguments import check_function
 from npslim.backend import to_host
 from npslim.caller import user_line
 from npslim.convert import as_tensor
@@ -135,8 +136,7 @@ class Dataset:
         output_types, output_shapes: of an element, in its structure. args: tensors, of which the generator gets the
         values. A run raises TypeError for a value of another type, ValueError for another shape or structure.
         """
-        if not callable(generator):
-            raise ArgumentTypeError("from_generator takes a function.", expected="a function", got=repr(generator))
+        check_function(generator, "from_generator: generator")
         element = iterators.element_of(output_types, output_shapes, None)
         args = [as_tensor(x) for x in args or ()]
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from npslim.arguments import check_function
 from npslim.backend import one_blas_thread, running_on, to_host
 from npslim.caller import user_line
 from npslim.convert import as_tensor
@@ -99,8 +100,7 @@ class Function:
     """
 
     def __init__(self, what, element, function):
-        if not callable(function):
-            raise ArgumentTypeError(f"{what} takes a function.", expected="a function", got=repr(function))
+        check_function(function, f"{what}: the function")
         self.made_at = user_line()
         graph = get_default_graph()
         with graph.name_scope(what) as scope:

@@ -17,12 +17,14 @@ from npslim.errors import (
     FailedPreconditionError,
     InvalidArgumentError,
 )
-from npslim.graph import GraphKeys, Node, Tensor, get_default_graph
+from npslim.graph import get_default_graph
 from npslim.graph_def.messages import AssetFileDef, SavedModel
 from npslim.graph_def.meta_export import meta_graph_of, not_read_again, written
 from npslim.graph_def.saved_model import ASSETS_KEY, INIT_OP_KEY, MAIN_OP_KEY, TRAIN_OP_KEY
 from npslim.graph_def.signatures import predict_signature_def
+from npslim.graph_keys import GraphKeys
 from npslim.logs import logger
+from npslim.tensor import Node, Tensor
 
 
 class ExportExistsError(AlreadyExistsError, AssertionError):

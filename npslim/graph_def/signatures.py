@@ -5,10 +5,11 @@ before: meta_export.py   next: saved_model.py
 
 from npslim.convert import constant_value
 from npslim.errors import ArgumentTypeError, InvalidArgumentError
-from npslim.graph import Tensor, get_default_graph
+from npslim.graph import get_default_graph
 from npslim.graph_def.messages import SignatureDef, TensorInfo
 from npslim.graph_def.tensors import NUMBERS, make_tensor_proto, number_of, shape_proto
 from npslim.ops.sparse import SparseTensor
+from npslim.tensor import Tensor
 from npslim.variables import Variable
 
 PREDICT_METHOD_NAME = "tensorflow/serving/predict"

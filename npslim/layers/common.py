@@ -7,7 +7,8 @@ collections that its output goes to. Each layer says only what is its own.
 import contextlib
 from typing import Any
 
-from npslim.caller import check_function, user_line
+from npslim.arguments import check_choice, check_function
+from npslim.caller import user_line
 from npslim.convert import as_tensor
 from npslim.errors import InvalidArgumentError, ShapeError
 from npslim.graph import get_default_graph
@@ -40,7 +41,7 @@ class Layer:
         """`normalizer_fn(outputs)` if there is one, else `outputs` plus a variable `biases`, unless it has no
         initializer.
         """
-        check_function(normalizer_fn, "normalizer_fn")
+        check_function(normalizer_fn, "normalizer_fn", optional=True)
         if normalizer_fn is not None:
             return normalizer_fn(outputs, **(normalizer_params or {}))
         if initializer is None:
@@ -51,7 +52,7 @@ class Layer:
 
     def finish(self, outputs, activation_fn=None):
         """`activation_fn(outputs)` if there is one, put into the collections that the caller asked for."""
-        check_function(activation_fn, "activation_fn")
+        check_function(activation_fn, "activation_fn", optional=True)
         if activation_fn is not None:
             outputs = activation_fn(outputs)
         return collect_named_outputs(self.outputs_collections, self.scope.name, outputs)
@@ -113,11 +114,10 @@ def convert_collection_to_dict(collection, clear_collection=False):
 
 def first_channels(data_format):
     """True if the channels are the second dimension. Raises ValueError for an unknown format."""
-    if data_format is not None and data_format not in _FORMATS:
-        raise InvalidArgumentError(
-            "Unknown data_format.", expected=" or ".join(_FORMATS), got=repr(data_format), made_at=user_line()
-        )
-    return data_format is not None and data_format.startswith("NC")
+    if data_format is None:
+        return False
+    check_choice(data_format, _FORMATS, "data_format")
+    return data_format.startswith("NC")
 
 
 _FORMATS = ("NHWC", "NCHW", "NWC", "NCW", "NDHWC", "NCDHW")

@@ -3,7 +3,7 @@
 import functools
 import numbers
 
-from npslim.caller import check_function
+from npslim.arguments import check_function
 from npslim.convert import as_tensor
 from npslim.errors import ArgumentTypeError, InvalidArgumentError
 from npslim.scopes import variable_scope

@@ -2,10 +2,11 @@
 
 import numpy as np
 
+from npslim.arguments import check_choice
 from npslim.backend import array_module
 from npslim.caller import user_line
 from npslim.convert import as_tensor
-from npslim.errors import InvalidArgumentError, ShapeError
+from npslim.errors import ShapeError
 from npslim.graph import get_default_graph
 from npslim.graph_keys import GraphKeys
 from npslim.initializers import constant_initializer
@@ -62,11 +63,7 @@ class GDN:
         name=None,
         **kwargs,
     ):
-        if data_format not in ("channels_last", "channels_first"):
-            raise InvalidArgumentError(
-                "Unknown data_format.", expected="channels_last or channels_first", got=repr(data_format),
-                made_at=user_line(),
-            )  # fmt: skip
+        check_choice(data_format, ("channels_last", "channels_first"), "data_format")
         self.inverse, self.trainable, self.name = inverse, trainable, name
         self.data_format, self.activity_regularizer = data_format, activity_regularizer
         self._beta_min, self._gamma_init, self._offset = beta_min, gamma_init, reparam_offset

@@ -1,7 +1,8 @@
 """Layers that normalize an example over its space: each channel by itself, or groups of channels together."""
 
+from npslim.arguments import check_choice
 from npslim.caller import user_line
-from npslim.errors import InvalidArgumentError, ShapeError
+from npslim.errors import ShapeError
 from npslim.initializers import ones_initializer, zeros_initializer
 from npslim.layers.common import first_channels, known_channels, layer, sizes_of, static_shape
 from npslim.ops.functions import square
@@ -33,7 +34,7 @@ def instance_norm(
     Makes `<scope>/beta [c]` (if center) and `<scope>/gamma [c]` (if scale); `param_initializers` may have an
     initializer for each. Raises ValueError for an unknown rank, number of channels or data_format.
     """
-    _check_format(data_format)
+    check_choice(data_format, ("NHWC", "NCHW"), "data_format")
     with layer(
         scope, "InstanceNorm", inputs, reuse=reuse, trainable=trainable,
         variables_collections=variables_collections, outputs_collections=outputs_collections,
@@ -93,13 +94,6 @@ def group_norm(
             grouped, mean, variance, _shaped(beta, shape), _shaped(gamma, shape), epsilon, name="groupnorm"
         )
         return here.finish(reshape_like(outputs, here.inputs, name="Reshape"), activation_fn)
-
-
-def _check_format(data_format):
-    if data_format not in ("NHWC", "NCHW"):
-        raise InvalidArgumentError(
-            "Unknown data_format.", expected="NHWC or NCHW", got=repr(data_format), made_at=user_line()
-        )
 
 
 def _parameters(here, shape, center, scale, initializers):

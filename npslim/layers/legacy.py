@@ -2,7 +2,8 @@
 
 import functools
 
-from npslim.caller import check_function, user_line
+from npslim.arguments import check_function
+from npslim.caller import user_line
 from npslim.convert import as_tensor
 from npslim.errors import ShapeError
 from npslim.graph import get_default_graph
@@ -61,7 +62,7 @@ def legacy_fully_connected(
             y = bias_add(y, bias)
         if rank > 2:
             y = reshape(y, [*sizes_of(x)[:-1], num_output_units])
-        check_function(activation_fn, "activation_fn")
+        check_function(activation_fn, "activation_fn", optional=True)
         outputs = y if activation_fn is None else activation_fn(y)
         get_default_graph().add_to_collections(list(output_collections or ()), outputs)
         return outputs

@@ -4,6 +4,7 @@ import numbers
 
 import numpy as np
 
+from npslim.arguments import check_choice
 from npslim.caller import user_line
 from npslim.convert import as_tensor
 from npslim.errors import ArgumentTypeError, InvalidArgumentError, ShapeError
@@ -66,8 +67,7 @@ def batch_norm(
         variables_collections=variables_collections, outputs_collections=outputs_collections,
     ) as here:  # fmt: skip
         rank = here.inputs.spec.rank
-        if data_format not in ("NHWC", "NCHW"):
-            raise InvalidArgumentError("Unknown data_format.", expected="NHWC or NCHW", got=repr(data_format))
+        check_choice(data_format, ("NHWC", "NCHW"), "data_format")
         unknown = set(renorm_clipping or ()) - {"rmax", "rmin", "dmax"}
         if unknown:
             raise InvalidArgumentError(

@@ -4,6 +4,7 @@ from typing import Any
 
 from npslim import optimizers
 from npslim import tf_summary as summary
+from npslim.arguments import check_choice
 from npslim.caller import user_line
 from npslim.convert import as_tensor
 from npslim.dtypes import float32
@@ -117,17 +118,13 @@ def _learning_rate(learning_rate, optimizer, decay_fn, step):
 
 def _check_summaries(summaries):
     for one in summaries:
-        if one not in OPTIMIZER_SUMMARIES:
-            raise InvalidArgumentError("Unknown summary.", expected=" or ".join(OPTIMIZER_SUMMARIES), got=one)
+        check_choice(one, OPTIMIZER_SUMMARIES, "summary")
 
 
 def _optimizer(optimizer: Any, rate):
     """An Optimizer of what the caller gave. Raises ValueError."""
     if isinstance(optimizer, str):
-        if optimizer not in OPTIMIZER_CLS_NAMES:
-            raise InvalidArgumentError(
-                "Unknown optimizer.", expected=" or ".join(OPTIMIZER_CLS_NAMES), got=optimizer, made_at=user_line()
-            )
+        check_choice(optimizer, OPTIMIZER_CLS_NAMES, "optimizer")
         return OPTIMIZER_CLS_NAMES[optimizer](learning_rate=rate)
     if isinstance(optimizer, type) and rate is None:
         raise InvalidArgumentError("Learning rate is None, but the optimizer's class needs one.", got=optimizer)

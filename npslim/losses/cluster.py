@@ -5,9 +5,8 @@ distance to the nearest. The loss asks the true classes to have more energy than
 grows with how wrong that clustering is.
 """
 
-from npslim.caller import user_line
+from npslim.arguments import check_choice
 from npslim.convert import as_tensor
-from npslim.errors import InvalidArgumentError
 from npslim.losses.metric_learning import pairwise_distances
 from npslim.ops.clustering import SCORES, medoids
 from npslim.ops.debug import Print
@@ -26,11 +25,7 @@ def cluster_loss(
     or "const" (a margin of 1 for any other clustering). enable_pam_finetuning: improve the greedy choice of medoids by
     swapping. Returns a scalar. Raises ValueError for another margin_type.
     """
-    if margin_type not in SCORES:
-        raise InvalidArgumentError(
-            "cluster_loss: unknown margin_type.", expected=" or ".join(SCORES), got=repr(margin_type),
-            made_at=user_line(),
-        )  # fmt: skip
+    check_choice(margin_type, SCORES, "margin_type")
     labels = reshape(as_tensor(labels), [-1])
     distances = pairwise_distances(embeddings)
     assigned, by_class, margin = medoids(

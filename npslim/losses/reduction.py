@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from npslim.arguments import check_choice
 from npslim.caller import user_line
 from npslim.convert import as_tensor
 from npslim.errors import InvalidArgumentError, ShapeError
@@ -34,10 +35,7 @@ class Reduction:
     @classmethod
     def validate(cls, key):
         """Raises ValueError unless `key` is a reduction."""
-        if key not in cls.all():
-            raise InvalidArgumentError(
-                "Unknown reduction.", expected=" or ".join(cls.all()), got=repr(key), made_at=user_line()
-            )
+        check_choice(key, cls.all(), "reduction")
 
 
 def compute_weighted_loss(

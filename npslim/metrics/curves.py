@@ -4,6 +4,7 @@ import collections
 
 import numpy as np
 
+from npslim.arguments import check_choice
 from npslim.backend import special_module
 from npslim.caller import user_line
 from npslim.convert import as_tensor
@@ -102,8 +103,7 @@ def streaming_dynamic_auc(
     labels: 0 or 1. predictions: any numbers. Keeps all of them in local variables; 0 while one class is missing.
     Raises ValueError for another curve or shapes that do not fit; a run raises for other labels.
     """
-    if curve not in ("ROC", "PR"):
-        raise InvalidArgumentError("Unknown curve.", expected="ROC or PR", got=repr(curve), made_at=user_line())
+    check_choice(curve, ("ROC", "PR"), "curve")
     with variable_scope(name, "dynamic_auc", [labels, predictions]):
         (labels, predictions, weights), updates = _kept(labels, predictions, weights, _FLOAT64)
         weights = predictions * 0.0 + 1.0 if weights is None else weights

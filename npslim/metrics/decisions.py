@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from npslim.arguments import check_choice
 from npslim.caller import user_line
 from npslim.convert import as_tensor
 from npslim.dtypes import float32
@@ -199,8 +200,7 @@ def even_thresholds(count):
 
 def _curve(curve):
     """The function of the counts that gives the points (x, y) of a curve. Raises ValueError."""
-    if curve not in ("ROC", "PR"):
-        raise InvalidArgumentError("Unknown curve.", expected="ROC or PR", got=repr(curve), made_at=user_line())
+    check_choice(curve, ("ROC", "PR"), "curve")
 
     def points(tp, fn, tn, fp):
         recall = (tp + EPSILON) / (tp + fn + EPSILON)
@@ -230,11 +230,7 @@ def auc(
     """
     points = _curve(curve)
     careful = summation_method == "careful_interpolation"
-    if not careful and summation_method not in SUMMATIONS:
-        raise InvalidArgumentError(
-            "Unknown summation_method.", expected=" or ".join([*SUMMATIONS, "careful_interpolation"]),
-            got=repr(summation_method),
-        )  # fmt: skip
+    check_choice(summation_method, (*SUMMATIONS, "careful_interpolation"), "summation_method")
     height = SUMMATIONS["trapezoidal" if careful else summation_method]
     limits = even_thresholds(num_thresholds) if thresholds is None else [-EPSILON, *sorted(thresholds), 1.0 + EPSILON]
 

@@ -10,10 +10,9 @@ from npslim.errors import InvalidArgumentError
 from npslim.initializers import truncated_normal_initializer, zeros_initializer
 from npslim.layers import batch_norm, conv2d, dropout, fully_connected, separable_conv2d, softmax
 from npslim.ops.activation import relu6
-from npslim.ops.control import identity
 from npslim.ops.pool import avg_pool
 from npslim.ops.reduce import reduce_mean
-from npslim.ops.shape import squeeze
+from npslim.ops.shape import identity, squeeze
 from npslim.regularizers import l2_regularizer
 from npslim.scopes import VariableScope, add_arg_scope, arg_scope, variable_scope
 

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from npslim.arguments import check_choice
 from npslim.backend import array_module
 from npslim.errors import InvalidArgumentError, ShapeError
 from npslim.op import op
@@ -14,8 +15,7 @@ def _sizes(x, block_size, data_format):
     """The axes (h, w, c) of an image batch. Raises ShapeError for another rank, ValueError for bad attributes."""
     if not isinstance(block_size, int) or block_size < 2:
         raise InvalidArgumentError("The block size is at least 2.", expected="an integer >= 2", got=block_size)
-    if data_format not in ("NHWC", "NCHW"):
-        raise InvalidArgumentError("Unknown data_format.", expected="NHWC or NCHW", got=repr(data_format))
+    check_choice(data_format, ("NHWC", "NCHW"), "data_format")
     if x.shape is not None and len(x.shape) != 4:
         raise ShapeError("The input is a batch of images.", expected="rank 4", got=show_shape(x.shape))
     return (1, 2, 3) if data_format == "NHWC" else (2, 3, 1)

@@ -4,10 +4,11 @@ import sys
 
 import numpy as np
 
+from npslim.arguments import check_function
 from npslim.backend import array_module, to_host
 from npslim.convert import as_tensor, contains_tensor, default_array
 from npslim.dtypes import as_dtype, numpy_dtype
-from npslim.errors import ArgumentTypeError, InvalidArgumentError
+from npslim.errors import InvalidArgumentError
 from npslim.op import op
 from npslim.scopes import name_scope
 from npslim.shape_rules import same
@@ -193,8 +194,7 @@ def py_func(func, inp, Tout, stateful=True, name=None):  # noqa: N803 - TensorFl
     The function gets copies, and runs in each run that needs its results. Shapes are not known.
     Raises InvalidArgumentError if the function returns other dtypes, or another number of values.
     """
-    if not callable(func):
-        raise ArgumentTypeError("py_func calls a function.", expected="a function", got=repr(func))
+    check_function(func, "py_func: func")
     several = isinstance(Tout, list | tuple)
     tout = tuple(numpy_dtype(t) for t in (Tout if several else [Tout]))
     inputs = [as_tensor(x) for x in inp] or [as_tensor(np.zeros(0, np.float32))]  # a node has at least one input

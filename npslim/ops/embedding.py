@@ -1,5 +1,6 @@
 """Embeddings: rows of a table by their ids, looked up one by one or combined for each example."""
 
+from npslim.arguments import check_choice
 from npslim.caller import user_line
 from npslim.convert import as_tensor
 from npslim.errors import InvalidArgumentError
@@ -75,10 +76,7 @@ def embedding_lookup_sparse(
     or "sqrtn" (by the root of the sum of their squares). Raises ValueError for another combiner.
     """
     combiner = combiner or "mean"
-    if combiner not in _COMBINERS:
-        raise InvalidArgumentError(
-            "Unknown combiner.", expected=" or ".join(_COMBINERS), got=repr(combiner), made_at=user_line()
-        )
+    check_choice(combiner, _COMBINERS, "combiner")
     sp_ids = SparseTensor.from_value(sp_ids)
     with name_scope(name, "embedding_lookup_sparse", [sp_ids.values]):
         rows = embedding_lookup(params, sp_ids.values, partition_strategy, max_norm=max_norm)

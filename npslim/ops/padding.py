@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from npslim.arguments import check_choice
 from npslim.backend import array_module
-from npslim.errors import InvalidArgumentError, ShapeError
+from npslim.errors import ShapeError
 from npslim.op import op
 from npslim.spec import Spec
 
@@ -38,8 +39,7 @@ def pad_by(x, paddings, *, mode="CONSTANT", value=0):
 
 @pad_by.shape
 def _(x, paddings, *, mode):
-    if mode not in ("CONSTANT", "REFLECT", "SYMMETRIC"):
-        raise InvalidArgumentError("Unknown mode of padding.", expected="CONSTANT, REFLECT or SYMMETRIC", got=mode)
+    check_choice(mode, ("CONSTANT", "REFLECT", "SYMMETRIC"), "mode of padding")
     rank = paddings.shape[0] if paddings.shape else None
     if x.shape is not None and rank not in (None, len(x.shape)):
         raise ShapeError("There must be a pair for each dimension.", expected=len(x.shape), got=rank)

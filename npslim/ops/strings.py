@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 
+from npslim.arguments import check_choice
 from npslim.convert import as_tensor
 from npslim.dtypes import as_dtype
 from npslim.errors import ArgumentTypeError, DTypeError, InvalidArgumentError
@@ -336,8 +337,7 @@ def string_length(input, *, unit="BYTE"):
 @string_length.shape
 def _(input, *, unit):
     _strings(input)
-    if unit not in ("BYTE", "UTF8_CHAR"):
-        raise InvalidArgumentError("string_length: unknown unit.", expected="BYTE or UTF8_CHAR", got=unit)
+    check_choice(unit, ("BYTE", "UTF8_CHAR"), "unit")
     return Spec(input.shape, np.dtype(np.int32))
 
 

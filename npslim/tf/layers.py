@@ -1,6 +1,7 @@
 """`tf.layers`: layers by their later names and variables `kernel` and `bias`."""
 
 from npslim import initializers
+from npslim.arguments import check_choice
 from npslim.convert import as_tensor
 from npslim.errors import InvalidArgumentError
 from npslim.graph import get_default_graph
@@ -15,7 +16,7 @@ from npslim.ops.control import smart_cond
 from npslim.ops.linear import tensordot
 from npslim.ops.normalize import bias_add
 from npslim.ops.random import dropout as _dropout
-from npslim.ops.state import identity
+from npslim.ops.shape import identity
 from npslim.scopes import variable_scope
 from npslim.tf.missing import reporter
 from npslim.variables import get_variable
@@ -42,8 +43,7 @@ def _finished(
 
 
 def _order(data_format, n):
-    if data_format not in ("channels_last", "channels_first"):
-        raise InvalidArgumentError("Unknown data_format.", expected="channels_last or channels_first", got=data_format)
+    check_choice(data_format, ("channels_last", "channels_first"), "data_format")
     last = data_format == "channels_last"
     return {1: ("NWC", "NCW"), 2: ("NHWC", "NCHW"), 3: ("NDHWC", "NCDHW")}[n][not last]
 

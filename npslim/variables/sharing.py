@@ -7,7 +7,7 @@ import functools
 import inspect
 from typing import Any
 
-from npslim.caller import check_function
+from npslim.arguments import check_function
 from npslim.convert import as_array, as_tensor, contains_tensor
 from npslim.dtypes import as_dtype, float32
 from npslim.errors import AlreadyExistsError, DTypeError, NotFoundError, ShapeError
@@ -100,7 +100,7 @@ def _shared_or_new(
             expected="a variable made before, since reuse=True", got=name,
             hint="reuse=AUTO_REUSE makes it when it is missing",
         )  # fmt: skip
-    check_function(regularizer, "regularizer")
+    check_function(regularizer, "regularizer", optional=True)
     say_that_it_stays_whole(name, partitioner)
     made = _new_variable(name, shape, dtype, initializer, trainable, collections, validate_shape, constraint)
     store.variables[name] = made

@@ -6,7 +6,7 @@ import pytest
 import npslim as slim
 from npslim.autograd.check import COMPLEX_STEP, FOUR_POINTS, TOLERANCE
 from npslim.errors import GradientError
-from npslim.op import REGISTRY
+from npslim.registry import REGISTRY
 
 
 @pytest.fixture

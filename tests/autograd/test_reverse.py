@@ -9,8 +9,8 @@ import pytest
 import npslim as slim
 from npslim.autograd import reverse
 from npslim.errors import GradientError
-from npslim.op import REGISTRY
 from npslim.ops.logic import sum_to
+from npslim.registry import REGISTRY
 
 
 @pytest.fixture

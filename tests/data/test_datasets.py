@@ -341,7 +341,7 @@ REFUSED = [
     (lambda: Dataset.range(3).flat_map(lambda x: x), "must return a Dataset"),
     (lambda: Dataset.range(3).map(lambda x: Dataset.range(x)), "flat_map"),
     (lambda: Dataset.range(3).map(lambda x: None), "must return tensors"),
-    (lambda: Dataset.range(3).map(3), "takes a function"),
+    (lambda: Dataset.range(3).map(3), "cannot be called"),
     (lambda: Dataset.range(3).apply(lambda d: 3), "no dataset"),
     (lambda: Dataset.range(3).batch(0), "greater than zero"),
     (lambda: Dataset.range(3).shuffle(0), "greater than zero"),
@@ -349,7 +349,7 @@ REFUSED = [
     (lambda: Dataset.range(), "1 to 3 numbers"),
     (lambda: Dataset.range(3).take("two"), "whole number"),
     (lambda: Dataset.range(3).padded_batch(2, [], 1.5), "to pad with"),
-    (lambda: Dataset.from_generator([1], slim.int32), "takes a function"),
+    (lambda: Dataset.from_generator([1], slim.int32), "cannot be called"),
     (lambda: files.TextLineDataset([1.0]), "no names"),
     (lambda: list(Dataset.range(3)), "cannot be iterated"),
 ]

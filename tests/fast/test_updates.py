@@ -8,7 +8,7 @@ from npslim.cells import Cell
 from npslim.fast import arena, batch_norm, blas, cross_entropy, kernels, loops, pool, update, winograd
 from npslim.fast.workers import sharing
 from npslim.nets import factory
-from npslim.op import REGISTRY
+from npslim.registry import REGISTRY
 
 NUMBERS = {
     "apply_gradient_descent": [0.1],

@@ -8,7 +8,7 @@ import itertools
 
 import numpy as np
 
-from npslim.op import REGISTRY
+from npslim.registry import REGISTRY
 
 
 def by_dimension(value, n, data_format):

@@ -4,7 +4,7 @@ import colorsys
 
 import numpy as np
 
-from npslim.op import REGISTRY
+from npslim.registry import REGISTRY
 
 
 def by_pixel(function):

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from npslim.op import REGISTRY
+from npslim.registry import REGISTRY
 
 
 def place(i, old, new, align_corners, half_pixel_centers, middle=0.5):

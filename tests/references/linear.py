@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 
-from npslim.op import REGISTRY
+from npslim.registry import REGISTRY
 
 
 def einsum(*inputs, equation):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from npslim.op import REGISTRY
+from npslim.registry import REGISTRY
 
 
 def channel_axis(x, data_format):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from npslim.op import REGISTRY
+from npslim.registry import REGISTRY
 from references.conv import by_dimension, first, last, meetings, output_sizes
 
 

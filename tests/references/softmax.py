@@ -5,7 +5,7 @@ A long double reaches to 1e4932, so nothing overflows at the magnitudes of the c
 
 import numpy as np
 
-from npslim.op import REGISTRY
+from npslim.registry import REGISTRY
 
 
 def wide(x):

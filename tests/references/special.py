@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from npslim.op import REGISTRY
+from npslim.registry import REGISTRY
 
 FAR = 30
 BERNOULLI = [1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6]

@@ -14,7 +14,7 @@ import references  # noqa: F401 - sets the references that are too long for an o
 from npslim import layers, losses, optimizers
 from npslim.errors import InvalidArgumentError, NotFoundError
 from npslim.losses import tensorflow as tf_losses
-from npslim.op import REGISTRY
+from npslim.registry import REGISTRY
 from npslim.testing import assert_matches, compare, golden_case, golden_cases, make_cases, rerun
 from npslim.testing.extended import WIDE
 from npslim.testing.make import attributes

@@ -1,8 +1,9 @@
 import numpy as np
 
 from npslim.backend import array_module
-from npslim.op import op, same
+from npslim.op import op
 from npslim.ops.activation import sigmoid
+from npslim.shape_rules import same
 
 
 @op(reference=lambda x: x / (1 + np.exp(-x)))
