@@ -118,7 +118,7 @@ class _OneThread:
         self._lock = threading.Lock()
         self._inside = 0
         self._libraries = None
-        self._before = []
+        self._changed = []
 
     def __enter__(self):
         with self._lock:
@@ -127,16 +127,17 @@ class _OneThread:
                 return
             if self._libraries is None:
                 self._libraries = blas_libraries()
-            self._before = [get() for get, _ in self._libraries]
-            for _, set_threads in self._libraries:
+            found = [(set_threads, get_threads()) for get_threads, set_threads in self._libraries]
+            self._changed = [(set_threads, before) for set_threads, before in found if before != 1]
+            for set_threads, _ in self._changed:
                 set_threads(1)
 
     def __exit__(self, *_):
         with self._lock:
             self._inside -= 1
             if self._inside == 0:
-                for (_, set_threads), threads in zip(self._libraries or (), self._before, strict=True):
-                    set_threads(threads)
+                for set_threads, before in self._changed:
+                    set_threads(before)
 
 
 one_blas_thread = _OneThread()

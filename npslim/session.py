@@ -24,7 +24,7 @@ from npslim.errors import (
     ShapeError,
 )
 from npslim.fast.rewrite import rewrite, rewrite_roughly
-from npslim.fast.workers import available, sharing
+from npslim.fast.workers import available, running
 from npslim.graph import get_default_graph
 from npslim.indexed_slices import IndexedSlices
 from npslim.plan import REWRITES, check_kernels, make_plan, stand_in
@@ -109,7 +109,7 @@ class Session:
         plan = self.plan(tuple(dict.fromkeys(leaves)), tuple(feeds))
         run = Run(self)
         try:
-            with np.errstate(all="ignore"), running_on(self.module), one_blas_thread, sharing(self.threads):
+            with running_on(self.module), one_blas_thread, running(self.threads):
                 values = execute(plan, feeds, run)
         except BaseException as error:
             if failed is not None:
@@ -149,7 +149,7 @@ class Session:
         try:
             for number, step in enumerate(plan.steps):
                 inputs = [_looked_at(values[slot]) for slot in step.inputs]
-                with np.errstate(all="ignore"), running_on(self.module), one_blas_thread, sharing(self.threads):
+                with running_on(self.module), one_blas_thread, running(self.threads):
                     perform([replace(step, fade=(), drop=())], values, plan.slots, run)
                 outputs = [_looked_at(values[slot]) for slot in step.outputs]
                 for slot in step.fade:
@@ -222,6 +222,8 @@ class Session:
         return _LEAF
 
     def _fetch(self, fetch):
+        if type(fetch) is Tensor and fetch.graph is self.graph:
+            return fetch
         try:
             found = self.graph.as_graph_element(fetch)
         except NotFoundError as error:
@@ -237,7 +239,8 @@ class Session:
 
     def _feed_tensor(self, key):
         try:
-            tensor = self.graph.as_graph_element(key, allow_operation=False)
+            own = type(key) is Tensor and key.graph is self.graph
+            tensor = key if own else self.graph.as_graph_element(key, allow_operation=False)
         except NotFoundError as error:
             raise InvalidArgumentError(f"Cannot feed {key!r}: {error.message}") from None
         except (ArgumentTypeError, GraphError):

@@ -14,7 +14,7 @@ from npslim.fast.arena import address, scratch
 from npslim.fast.tiles import stretches
 from npslim.fast.workers import each
 
-LARGE = 1 << 25  # multiplications; below, a part would cost more than a second thread gains
+LARGE = 1 << 26  # multiplications; below, a part would cost more than a second thread gains
 BAND, WIDE = 128, 768  # rows, columns or terms of each of two parts at the least; rows or columns of four in all
 ROW_MAJOR, AS_IS, TRANSPOSED = 101, 111, 112
 
@@ -80,9 +80,8 @@ def product(a, b, out, add=0.0, times=1.0):
     if not k:
         out[...] = out * out.dtype.type(add) if add else 0
         return
-    a, b = _readable(a), _readable(b)
-    a_as, lda = _layout(a)
-    b_as, ldb = _layout(b)
+    a, a_as, lda = _layout(a)
+    b, b_as, ldb = _layout(b)
     ldc = out.strides[0] // out.itemsize
     gemm(
         ROW_MAJOR, a_as, b_as, m, n, k, float(times), address(a), lda, address(b), ldb, float(add),
@@ -128,8 +127,9 @@ def _readable(a):
 
 
 def _layout(a):
-    """(how BLAS shall read `a`, elements from row to row)."""
-    rows, columns = a.shape
-    if columns == 1 or a.strides[1] == a.itemsize:
-        return AS_IS, max(a.strides[0] // a.itemsize if rows > 1 else 1, columns)
-    return TRANSPOSED, max(a.strides[1] // a.itemsize, rows)
+    """(`a` or a copy of it, how BLAS shall read it, elements from row to row)."""
+    a = _readable(a)
+    (rows, columns), (down, along), size = a.shape, a.strides, a.itemsize
+    if columns == 1 or along == size:
+        return a, AS_IS, max(down // size if rows > 1 else 1, columns)
+    return a, TRANSPOSED, max(along // size, rows)

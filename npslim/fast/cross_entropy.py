@@ -59,7 +59,10 @@ def _with_shares(arena, logits, loss):
             rows = slice(start, min(stretch.stop, start + step))
             places[rows] = _block(rows, flat[rows], e[rows], loss)
 
-    each(some, stretches(len(flat), 2 * step))
+    if len(flat) <= step:
+        places[:] = _block(slice(None), flat, e, loss)
+    else:
+        each(some, stretches(len(flat), 2 * step))
     if not math.isfinite(_total(places, axis=0)):
         arena.give(shares)
         return None

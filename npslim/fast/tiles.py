@@ -56,9 +56,11 @@ def runs(size, begin, end, kernel, stride, first):
 
 def rows(x):
     """`x` as a matrix, one row for each place."""
-    return x.reshape(math.prod(x.shape[:-1]), x.shape[-1])  # -1 is not known where there are no columns
+    return (
+        x if x.ndim == 2 else x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
+    )  # -1 is not known where there are no columns
 
 
 def flat(x):
     """`x` as a matrix, one row for each image."""
-    return x.reshape(len(x), math.prod(x.shape[1:]))
+    return x if x.ndim == 2 else x.reshape(len(x), math.prod(x.shape[1:]))

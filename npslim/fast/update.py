@@ -13,7 +13,7 @@ import numpy as np
 from npslim.fast.arena import address, scratch
 from npslim.fast.blas import add_times, product
 from npslim.fast.rare_updates import RARE
-from npslim.fast.tiles import flat, halves
+from npslim.fast.tiles import flat, halves, rows
 from npslim.fast.workers import each, threads
 
 BLOCK = 1 << 17  # elements: 512 KB of float32
@@ -125,28 +125,29 @@ def _spare(cell, spares):
 
 def _factors_as_wanted(spares, value, x, g):
     """Put the second factor of a gradient among the spares if it must be laid out anew; all of it if need be."""
-    rows, columns = flat(x), flat(g)
-    if not _fit(value, rows, columns):
-        spares[id(x), id(g)] = (rows.T @ columns).reshape(value.shape)
+    x_flat, columns = flat(x), flat(g)
+    if not _fit(x_flat, columns, value):
+        spares[id(x), id(g)] = (x_flat.T @ columns).reshape(value.shape)
     elif not columns.flags.c_contiguous:
         spares[id(g)] = np.ascontiguousarray(columns)
 
 
-def blocked(block_update, kernel, cells, writable=writable):
-    """A kernel that calls `block_update(outs, values, *numbers, grad, desk, **attrs)` on blocks of `cells` variables.
+def blocked(block_update, kernel, cells, attrs=NOTHING, writable=writable):
+    """The kernel `update(spares, *states, *numbers, grad)` of an op with `attrs`, block by block.
 
-    writable: what gives the array to write to, `new` if what is there must stay. spares: what `reserving` gave.
-    Where arrays are not laid out alike, `kernel` does it.
+    spares: what `reserving` gave. It calls `block_update(outs, values, *numbers, grad, desk, **attrs)` on blocks of the
+    arrays of `cells` variables. writable: what gives the array to write to, `new` if what is there must stay. Where
+    arrays are not laid out alike, `kernel`, the plain one, does it.
     """
 
-    def update(*inputs, spares=NOTHING, **attrs):
+    def update(spares, *inputs):
         states, numbers, grad = inputs[:cells], inputs[cells:-1], inputs[-1]
         if np.size(grad) * cells < SMALL:
-            return kernel(*inputs, **attrs)
+            return kernel(*inputs)
         grad = spares.get(id(grad), grad)
         with locked(states):
-            if not all(_alike(cell.initialized(), grad) for cell in states) or any(np.ndim(x) for x in numbers):
-                return _all_or_nothing(kernel, states, inputs, attrs)
+            if not _alike(grad, *[cell.initialized() for cell in states]) or any(np.ndim(x) for x in numbers):
+                return _all_or_nothing(kernel, states, inputs)
             outs = [writable(cell, spares) for cell in states]
             _by_blocks(block_update, outs, [cell.value for cell in states], numbers, grad, attrs)
             for cell, out in zip(states, outs, strict=True):
@@ -157,28 +158,26 @@ def blocked(block_update, kernel, cells, writable=writable):
     return update
 
 
-def joined(block_update, kernel, cells, writable=writable):
-    """The same for a gradient that is a product: `update(*cells, *numbers, x, g, **attrs)` with x^T g for the gradient.
+def joined(block_update, kernel, cells, attrs=NOTHING, writable=writable):
+    """The same for a gradient that is a product: `update(spares, *states, *numbers, x, g)`, x^T g being the gradient.
 
     Some rows of the product at a time, so that nobody needs memory for all of it.
     """
+    whole = blocked(block_update, kernel, cells, attrs, writable)
+    alone = by_product(block_update, attrs)
 
-    whole = blocked(block_update, kernel, cells, writable)
-
-    def update(*inputs, spares=NOTHING, **attrs):
+    def update(spares, *inputs):
         states, numbers, (x, g) = inputs[:cells], inputs[cells:-2], inputs[-2:]
         gradient = spares.get((id(x), id(g)))
         if gradient is not None:
-            return whole(*states, *numbers, gradient, spares=spares, **attrs)
+            return whole(spares, *states, *numbers, gradient)
         x, g = flat(x), spares.get(id(g), flat(g))
         with locked(states):
-            value = states[0].initialized()
-            if not all(_alike(cell.initialized(), value) for cell in states) or not _fit(value, x, g):
-                gradient = (x.T @ g).reshape(value.shape)
-                return _all_or_nothing(kernel, states, (*states, *numbers, gradient), attrs)
-            del value  # or it would count as held
+            if not _fit(x, g, *[cell.initialized() for cell in states]):
+                gradient = (x.T @ g).reshape(states[0].value.shape)
+                return _all_or_nothing(kernel, states, (*states, *numbers, gradient))
             outs = [writable(cell, spares) for cell in states]
-            _by_rows(block_update, outs, [cell.value for cell in states], numbers, x, g, attrs)
+            _by_rows(alone or _with_gradient(block_update, g, attrs), outs, states, numbers, x, g)
             for cell, out in zip(states, outs, strict=True):
                 cell.value = out
             return outs[0]
@@ -187,39 +186,42 @@ def joined(block_update, kernel, cells, writable=writable):
     return update
 
 
-def _all_or_nothing(kernel, states, inputs, attrs):
+def _all_or_nothing(kernel, states, inputs):
     """The plain kernel; if it fails on the way, the cells keep what they hold."""
     before = [cell.value for cell in states]
     try:
-        return kernel(*inputs, **attrs)
+        return kernel(*inputs)
     except BaseException:
         for cell, value in zip(states, before, strict=True):
             cell.value = value
         raise
 
 
-def _fit(value, x, g):
-    return value.dtype == x.dtype == g.dtype and value.size == x.shape[1] * g.shape[1] and x.flags.c_contiguous
+def _fit(x, g, *values):
+    """True if x^T g is a gradient of the arrays `values`, which are laid out alike."""
+    if x.dtype != g.dtype or x.dtype != values[0].dtype or not x.flags.c_contiguous:
+        return False
+    return values[0].size == x.shape[1] * g.shape[1] and _alike(*values)
 
 
-def _by_rows(block_update, outs, values, numbers, x, g, attrs):
-    width = g.shape[1]
-    outs, values = [a.reshape(-1, width) for a in outs], [a.reshape(-1, width) for a in values]
-    g = np.ascontiguousarray(g)
-    alone, step = by_product(block_update, attrs), max(1, PRODUCT // width)
-    desks = Desks(g.dtype, max(PRODUCT, width)) if alone is None else None
-    update = alone or _with_gradient(block_update, desks)
+def _by_rows(update, outs, cells, numbers, x, g):
+    """`update(outs, values, *numbers, x^T, g)` of some rows at a time."""
+    outs, values, g = [rows(a) for a in outs], [rows(cell.value) for cell in cells], np.ascontiguousarray(g)
+    count, step = x.shape[1], max(1, PRODUCT // g.shape[1])
+    if count <= step:
+        return update(outs, values, *numbers, x.T, g)
 
     def some(part):
-        update([a[part] for a in outs], [a[part] for a in values], *numbers, x[:, part].T, g, **attrs)
+        update([a[part] for a in outs], [a[part] for a in values], *numbers, x[:, part].T, g)
 
-    each(some, [slice(start, start + step) for start in range(0, len(outs[0]), step)])
+    each(some, [slice(start, start + step) for start in range(0, count, step)])
 
 
-def _with_gradient(block_update, desks):
+def _with_gradient(block_update, g, attrs):
     """An update of rows for which their part of the gradient is computed, and forgotten."""
+    desks = Desks(g.dtype, max(PRODUCT, g.shape[1]))
 
-    def update(outs, values, *numbers_x_g, **attrs):
+    def update(outs, values, *numbers_x_g):
         *numbers, x, g = numbers_x_g
         with desks.one() as desk:
             grad = desk[3][: outs[0].size]
@@ -243,7 +245,7 @@ def _descent_by_product(outs, values, alpha, x, g):
     product(x, g, outs[0], add=1, times=-float(alpha))
 
 
-def _momentum_by_product(outs, values, lr, factor, x, g, *, use_nesterov=False):
+def _momentum_by_product(outs, values, lr, factor, x, g):
     """accum = momentum * accum + x g, then var -= lr * accum, both by BLAS."""
     _copy(values, outs)
     var, accum = outs
@@ -254,21 +256,19 @@ def _momentum_by_product(outs, values, lr, factor, x, g, *, use_nesterov=False):
 def _copy(values, outs):
     """Begin with the present values where the next ones get arrays of their own."""
     for value, out in zip(values, outs, strict=True):
-        if address(out) != address(value):
+        if out is not value and address(out) != address(value):
             out[...] = value
 
 
-def _alike(value, grad):
-    """True if both are whole arrays of one floating dtype and shape, element beside element."""
-    return (
-        isinstance(value, np.ndarray)
-        and isinstance(grad, np.ndarray)
-        and value.dtype == grad.dtype
-        and value.dtype.kind == "f"
-        and value.shape == grad.shape
-        and value.flags.c_contiguous
-        and grad.flags.c_contiguous
-    )
+def _alike(*arrays):
+    """True if all are whole arrays of one floating dtype and shape, element beside element."""
+    first = arrays[0]
+    for a in arrays:
+        if not (
+            isinstance(a, np.ndarray) and a.flags.c_contiguous and a.shape == first.shape and a.dtype == first.dtype
+        ):
+            return False
+    return first.dtype.kind == "f"
 
 
 def _by_blocks(block_update, outs, values, numbers, grad, attrs):

@@ -10,7 +10,7 @@ import numpy as np
 
 from npslim.fast.buffers import is_small
 from npslim.fast.convolutions import convolution
-from npslim.fast.update import SMALL, UPDATES, blocked, by_product, joined, new, reserving
+from npslim.fast.update import NOTHING, SMALL, UPDATES, blocked, by_product, joined, new, reserving, writable
 from npslim.plan import Step
 from npslim.spec import is_full
 
@@ -67,9 +67,9 @@ def block_updates(draft):
             last = last and i > latest
             latest = max(latest, *(made.get(slot, -1) for slot in _operands(step)))
             block_update, cells = UPDATES[step.node.op.name]
-            build = joined if step.rewritten else blocked
-            kernel = build(block_update, step.node.op.kernel, cells, *(() if last else (new,)))
-            step.kernel = _with_attributes(kernel, step.node.attrs)
+            if not _is_tiny(step):
+                build, writes_to = joined if step.rewritten else blocked, writable if last else new
+                step.kernel = build(block_update, step.kernel, cells, step.node.attrs, writes_to)
             step.cells = () if last else step.cells
         else:
             last = last and all(is_small(t.spec) for t in step.node.outputs)
@@ -84,22 +84,24 @@ def _operands(step):
 def _reserve(draft):
     """Before the first update in place: all memory that any of them takes."""
     steps = draft.plan.steps
-    places = [i for i, step in enumerate(steps) if step.node.op.name in UPDATES and not step.cells]
-    found = [steps[i] for i in places if not _is_tiny(steps[i])]
-    if not found:
-        return
+    found = [step for step in steps if step.node.op.name in UPDATES and not _is_tiny(step)]
     slot, inputs, updates = draft.new_slot(), [], []
     for step in found:
+        if step.cells:  # not in place
+            step.kernel = _without_spares(step.kernel)
+            continue
         cells, product = UPDATES[step.node.op.name][1], step.rewritten
         updates.append((len(inputs), cells, product, product and not _without_desks(step)))
         inputs += [*step.inputs[:cells], *_operands(step)]
-        step.inputs, step.kernel = (slot, *step.inputs), _with_spares(step.kernel)
-    steps.insert(places[0], Step(found[0].node, reserving(updates), tuple(inputs), (slot,), (), rewritten=True))
+        step.inputs = (slot, *step.inputs)
+    if updates:
+        first = next(i for i, step in enumerate(steps) if step.node.op.name in UPDATES and not step.cells)
+        steps.insert(first, Step(steps[first].node, reserving(updates), tuple(inputs), (slot,), (), rewritten=True))
 
 
-def _with_spares(kernel):
-    def update(spares, *inputs):
-        return kernel(*inputs, spares=spares)
+def _without_spares(kernel):
+    def update(*inputs):
+        return kernel(NOTHING, *inputs)
 
     update.label = kernel.label
     return update
@@ -127,11 +129,3 @@ def _small_ones_last(steps):
 
     read = {slot for step in steps if is_update(step) for slot in step.inputs}
     steps[:] = [step for _, some in itertools.groupby(steps, is_update) for step in sorted(some, key=comes_last)]
-
-
-def _with_attributes(kernel, attrs):
-    def update(*inputs, **spares):
-        return kernel(*inputs, **spares, **attrs)
-
-    update.label = kernel.label
-    return update

@@ -438,7 +438,7 @@ def test_what_a_blocked_update_leaves_to_the_plain_kernel_is_undone():
         cell.value = np.asfortranarray(np.ones((80, 90), np.float32))
     step = update.blocked(update.momentum, half_an_update, 2)
     with pytest.raises(MemoryError):
-        step(*cells, np.float32(0.1), np.float32(0.9), np.ones((80, 90), np.float32))
+        step(update.NOTHING, *cells, np.float32(0.1), np.float32(0.9), np.ones((80, 90), np.float32))
     assert all((cell.value == 1).all() for cell in cells)
 
 

@@ -101,7 +101,7 @@ def test_numpys_buffer_is_short_in_a_run_and_in_its_threads_only(monkeypatch):
             met.wait()
         sizes.append(np.getbufsize())
 
-    with workers.sharing(2):
+    with workers.running(2):
         workers.each(work, range(3))
         with workers.sharing(1):
             sizes.append(np.getbufsize())
@@ -112,6 +112,23 @@ def test_numpys_buffer_is_short_in_a_run_and_in_its_threads_only(monkeypatch):
     with pytest.raises(ZeroDivisionError):
         slim.Session().run(slim.py_func(lambda: 1 // 0, [], slim.int64))
     assert np.getbufsize() == before
+
+
+@pytest.mark.parametrize("found", [True, False])
+def test_numpy_says_nothing_in_a_run_and_what_it_says_elsewhere_stays(found, monkeypatch):
+    """Whether the place of NumPy's settings is found or not."""
+    assert workers._settings
+    monkeypatch.setattr(workers, "_settings", workers._settings if found else [])
+    with np.errstate(divide="raise", over="warn"):
+        before, size = np.geterr(), np.getbufsize()
+        with workers.running(1):
+            assert set(np.geterr().values()) == {"ignore"} and np.getbufsize() == workers.BUFFER
+            with np.errstate(invalid="raise"), workers.running(1):  # a run in a run
+                assert set(np.geterr().values()) == {"ignore"}
+            assert set(np.geterr().values()) == {"ignore"}
+        with pytest.raises(ValueError, match="in a run"), workers.running(1):
+            raise ValueError("in a run")
+        assert np.geterr() == before and np.getbufsize() == size
 
 
 def test_the_first_error_comes_back(monkeypatch):
