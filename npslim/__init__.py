@@ -123,7 +123,7 @@ from npslim.moving_averages import ExponentialMovingAverage
 from npslim.op import op
 from npslim.ops.activation import elu, leaky_relu, relu, relu6, selu, sigmoid, softplus, softsign
 from npslim.ops.arrange import reverse, reverse_sequence, tile
-from npslim.ops.control import case, cond, while_loop
+from npslim.ops.cond import case, cond
 from npslim.ops.counting import unique
 from npslim.ops.create import constant, eye, fill, linspace, one_hot, ones, zeros
 from npslim.ops.create import range_ as range
@@ -238,8 +238,9 @@ from npslim.ops.state import (
 )
 from npslim.ops.state import tuple_ as tuple
 from npslim.ops.trigonometry import cos, cosh, sin, sinh, tan, tanh
+from npslim.ops.while_loop import while_loop
 from npslim.profiler import profile
-from npslim.registry import EXPORTS as _EXPORTS
+from npslim.registry import ABOVE as _ABOVE
 from npslim.registry import REGISTRY
 from npslim.scopes import (
     AUTO_REUSE,
@@ -405,7 +406,7 @@ else:
 
 # Tables of modules below that modules above add to.
 REGISTRY.later.append("npslim.metrics.curves")
-_EXPORTS.later.append("npslim.tf_summary")
+_ABOVE.later.append("npslim.tf_summary")
 _VIEWS.append("npslim.show.views")
 
 __all__ = [

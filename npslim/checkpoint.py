@@ -20,7 +20,7 @@ from npslim.graph import get_default_graph
 from npslim.graph_keys import GraphKeys
 from npslim.logs import logger
 from npslim.ops.state import group, placeholder
-from npslim.registry import EXPORTS
+from npslim.registry import ABOVE
 from npslim.spec import compatible, show_shape
 from npslim.variables import Variable
 
@@ -130,7 +130,7 @@ class Saver:
         version = graph, graph.version, sum(map(len, graph.collections.values()))
         if self._meta[0] != version:
             self._meta = version, None
-            module = EXPORTS["meta_graph"]()
+            module = ABOVE["meta_graph"]()
             try:
                 made = module.meta_graph_of(graph, self.variables(graph), self.max_to_keep)
             except (OpError, LookupError, TypeError, ValueError) as error:
@@ -152,7 +152,7 @@ class Saver:
         clear_extraneous_savers=False, strip_default_attrs=False, save_debug_info=False,
     ):  # fmt: skip
         """The MetaGraphDef of the default graph with this Saver; see `tf.train.export_meta_graph`."""
-        module, graph = EXPORTS["meta_graph"](), get_default_graph()
+        module, graph = ABOVE["meta_graph"](), get_default_graph()
         made = module.meta_graph_of(graph, self.variables(graph), self.max_to_keep)
         return module.export_meta_graph(
             filename, collection_list=collection_list, as_text=as_text, graph=graph, export_scope=export_scope,

@@ -9,7 +9,7 @@ from npslim.caller import user_line
 from npslim.convert import as_tensor
 from npslim.dtypes import numpy_dtype
 from npslim.errors import ArgumentTypeError, InvalidArgumentError, ShapeError
-from npslim.ops.control import flat, mapped, outline, packed
+from npslim.nested import flat, mapped, outline, packed
 from npslim.ops.join import concat
 from npslim.ops.shape import expand_dims, stop_gradient
 from npslim.ops.turns import over_elements

@@ -23,7 +23,7 @@ from npslim.errors import (
 )
 from npslim.graph_scopes import Scopes
 from npslim.indexed_slices import IndexedSlices
-from npslim.registry import EXPORTS
+from npslim.registry import ABOVE
 from npslim.shown import Shown
 from npslim.tensor import Node, Tensor
 
@@ -80,7 +80,7 @@ class Graph(Scopes, Shown):
 
         See `npslim.graph_def.export`.
         """
-        return EXPORTS["graph_def"](self, add_shapes)
+        return ABOVE["graph_def"](self, add_shapes)
 
     def get_operation_by_name(self, name):
         """The node `name`. Raises KeyError."""

@@ -16,7 +16,7 @@ from npslim import image as images
 from npslim.convert import as_tensor
 from npslim.dtypes import float32, int32
 from npslim.errors import InvalidArgumentError, NotFoundError, nearest
-from npslim.ops.control import case
+from npslim.ops.cond import case
 from npslim.ops.elementwise import maximum, minimum
 from npslim.ops.functions import rint
 from npslim.ops.logic import cast, equal

@@ -4,4 +4,4 @@ from npslim.later import Table
 
 REGISTRY = Table()  # name -> Op, in the order of definition; families of ops/ that nobody uses come when asked for
 OPERATORS = Table()  # "__add__" -> the op that computes it, and some that tensors need; filled by ops/
-EXPORTS = Table()  # what makes another form of a graph; modules above put their functions here
+ABOVE = Table()  # functions that modules above put here for those below: gradients, and other forms of a graph

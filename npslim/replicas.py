@@ -8,7 +8,7 @@ from npslim.graph import control_dependencies
 from npslim.hooks import SessionRunHook
 from npslim.indexed_slices import IndexedSlices
 from npslim.initializers import zeros_initializer
-from npslim.ops.control import cond
+from npslim.ops.cond import cond
 from npslim.ops.indexing import dense
 from npslim.ops.logic import equal
 from npslim.ops.queue import FIFOQueue

@@ -11,8 +11,8 @@ from npslim.convert import as_tensor
 from npslim.dtypes import int32
 from npslim.errors import ArgumentTypeError, InvalidArgumentError, ShapeError
 from npslim.graph import control_dependencies
+from npslim.nested import flat, mapped, outline, packed
 from npslim.ops.arrange import reverse, reverse_sequence
-from npslim.ops.control import flat, mapped, outline, packed
 from npslim.ops.create import range_
 from npslim.ops.debug import Assert
 from npslim.ops.elementwise import maximum

@@ -20,7 +20,7 @@ from npslim.events import Writer, unique_suffix
 from npslim.graph import get_default_graph
 from npslim.graph_keys import GraphKeys
 from npslim.ops import summary as ops
-from npslim.registry import EXPORTS
+from npslim.registry import ABOVE
 from npslim.scopes import name_scope
 
 
@@ -99,7 +99,7 @@ def _meta_export():
     return importlib.import_module("npslim.graph_def.meta_export")
 
 
-EXPORTS["graph_def"], EXPORTS["meta_graph"] = _graph_def_of, _meta_export
+ABOVE["graph_def"], ABOVE["meta_graph"] = _graph_def_of, _meta_export
 
 
 class FileWriter:

@@ -7,7 +7,8 @@ import pytest
 
 import npslim as slim
 from npslim.errors import ArgumentTypeError, DTypeError, GradientError, GraphError, InvalidArgumentError, ShapeError
-from npslim.ops.control import case, cond, smart_cond, while_loop
+from npslim.ops.cond import case, cond, smart_cond
+from npslim.ops.while_loop import while_loop
 
 X, W = np.array([0.5, 2.0]), np.array([3.0, -1.0])
 Pair = collections.namedtuple("Pair", "first second")

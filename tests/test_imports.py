@@ -15,7 +15,7 @@ import pytest
 # Level, then its modules and packages from low to high. `a then b`: b may import a. `a | b`: neither imports the other.
 # Plain neighbours may import each other as long as there is no cycle, and so may the files of one package.
 TABLE = """
-0  fingerprint later parameters graph_keys then registry
+0  fingerprint later nested parameters graph_keys then registry
 0  errors logs crc32c wire then proto array_reader then backend dtypes spec _io then hdf5 sstable then tf_checkpoint
 1  proto_text hdf5_tree pickle_machine tfjs_files then foreign_hdf5 torch_files then checkpoint_files then array_files
 1  caller then arguments

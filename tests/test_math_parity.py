@@ -6,6 +6,7 @@ The expected names and values were printed by TensorFlow 2.15.
 import numpy as np
 import pytest
 
+import npslim.tf as tf
 from npslim.autograd import check_gradients, gradients
 from npslim.errors import DTypeError, InvalidArgumentError, ShapeError, UnimplementedError
 from npslim.ops.activation import crelu, elu, leaky_relu, log_sigmoid, relu, relu6, selu, softsign, swish
@@ -541,6 +542,7 @@ def test_norm_refuses_other_orders():
 
 def test_trace():
     np.testing.assert_array_equal(value(trace, np.arange(12.0).reshape(2, 2, 3)), [4, 16])
+    assert tf.trace is tf.linalg.trace is trace
 
 
 # ---- cross entropies

@@ -10,7 +10,7 @@ import pytest
 import rnn_programs
 
 import npslim as slim
-from npslim.ops.control import flat
+from npslim.nested import flat
 
 FACTS = json.loads((golden_cases.FOLDER / "rnn.json").read_text())
 RTOL = {np.dtype(np.float64): 1e-12, np.dtype(np.float32): 2e-5}

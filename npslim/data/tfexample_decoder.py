@@ -14,7 +14,7 @@ from npslim.data.data_decoder import DataDecoder
 from npslim.dtypes import as_dtype, int64, numpy_dtype, uint8
 from npslim.errors import InvalidArgumentError
 from npslim.graph import control_dependencies
-from npslim.ops.control import cond
+from npslim.ops.cond import cond
 from npslim.ops.debug import Assert
 from npslim.ops.image_codec import read_pictures
 from npslim.ops.join import concat

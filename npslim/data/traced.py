@@ -16,7 +16,7 @@ from npslim.convert import as_tensor
 from npslim.data.structure import assembled, component, flat, leaf_of, mapped, packed, parts_of, tensors_of
 from npslim.errors import ArgumentTypeError
 from npslim.graph import get_default_graph
-from npslim.ops.control import Branch
+from npslim.ops.branches import Branch
 from npslim.ops.queue_state import Tickets
 from npslim.ops.sparse import SparseTensor
 from npslim.run import Run

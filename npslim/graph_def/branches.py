@@ -9,8 +9,9 @@ before: source.py   next: native.py
 
 from npslim.errors import DataLossError
 from npslim.graph_def.messages import GraphDef
-from npslim.ops.control import Branch, Side, Taped
+from npslim.ops.branches import Branch, Side
 from npslim.ops.turns import Body
+from npslim.ops.while_loop import Taped
 
 GRAPHS = "_npslim_graphs"
 HOLDERS = {"choose", "loop", "loop_grad", "turns"}

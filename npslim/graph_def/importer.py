@@ -18,7 +18,7 @@ from npslim.graph_def.tables import behind_fills
 from npslim.graph_def.tensors import make_tensor_proto
 from npslim.logs import logger
 from npslim.ops import state
-from npslim.ops.control import Branch
+from npslim.ops.branches import Branch
 from npslim.ops.shape import identity
 from npslim.tensor import Node, Tensor
 

@@ -11,8 +11,8 @@ before: conditions.py   next: importer.py
 """
 
 from npslim.errors import InvalidArgumentError, ShapeError, UnimplementedError
-from npslim.ops.control import while_loop
 from npslim.ops.logic import logical_and
+from npslim.ops.while_loop import while_loop
 
 ENTERS, EXITS = {"Enter", "RefEnter"}, {"Exit", "RefExit"}
 MERGES, NEXTS = {"Merge", "RefMerge"}, {"NextIteration", "RefNextIteration"}

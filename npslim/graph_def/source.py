@@ -16,7 +16,7 @@ from npslim.convert import constant_value
 from npslim.errors import InvalidArgumentError, UnimplementedError
 from npslim.graph_def.tensors import dtype_of, make_ndarray, shape_of
 from npslim.ops import state
-from npslim.ops.control import stands_for_state
+from npslim.ops.branches import stands_for_state
 from npslim.ops.create import fill
 from npslim.registry import REGISTRY
 

@@ -14,7 +14,7 @@ from npslim.layers.common import (
     get_tensor_aliases,
     n_of,
 )
-from npslim.ops.control import cond
+from npslim.ops.cond import cond
 from npslim.spec import as_shape, show_shape
 
 

@@ -12,7 +12,7 @@ from npslim.convert import as_tensor, constant_value, contains_tensor
 from npslim.errors import DTypeError, InvalidArgumentError, ShapeError
 from npslim.graph import control_dependencies
 from npslim.ops.arrange import reverse
-from npslim.ops.control import case
+from npslim.ops.cond import case
 from npslim.ops.debug import Assert
 from npslim.ops.elementwise import maximum, minimum
 from npslim.ops.functions import floor

@@ -11,7 +11,8 @@ from npslim.convert import as_tensor
 from npslim.errors import InvalidArgumentError, ShapeError
 from npslim.graph import control_dependencies, get_default_graph
 from npslim.op import op
-from npslim.ops.control import TAPE, Side, Taped, check_turn, has_gradient, outside, trace
+from npslim.ops.branches import TAPE, Side, has_gradient, outside, trace
+from npslim.ops.while_loop import Taped, check_turn
 from npslim.spec import Spec, merge, show_shape
 
 

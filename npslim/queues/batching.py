@@ -9,7 +9,7 @@ from typing import Any
 from npslim.caller import user_line
 from npslim.convert import as_tensor, constant_value
 from npslim.errors import InvalidArgumentError, ShapeError
-from npslim.ops.control import cond
+from npslim.ops.cond import cond
 from npslim.ops.indexing import boolean_mask
 from npslim.ops.queue import FIFOQueue, PaddingFIFOQueue, RandomShuffleQueue
 from npslim.ops.sparse import SparseTensor, pack_sparse, pack_sparse_rows, unpack_sparse

@@ -9,7 +9,7 @@ from typing import Any
 from npslim.convert import as_tensor, constant_value
 from npslim.dtypes import as_dtype, numpy_dtype
 from npslim.errors import DTypeError, InvalidArgumentError, UnimplementedError
-from npslim.ops.control import flat, mapped
+from npslim.nested import flat, mapped
 from npslim.ops.create import zeros
 from npslim.ops.shape import shape
 from npslim.scopes import get_variable_scope, name_scope, variable_scope

@@ -8,7 +8,7 @@ from typing import Any
 
 from npslim.convert import as_tensor, constant_value
 from npslim.errors import ArgumentTypeError, InvalidArgumentError
-from npslim.ops.control import flat, packed
+from npslim.nested import flat, packed
 from npslim.ops.elementwise import divide
 from npslim.ops.functions import floor
 from npslim.ops.random import dropout, random_uniform

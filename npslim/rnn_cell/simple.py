@@ -9,8 +9,8 @@ from npslim.caller import user_line
 from npslim.convert import as_tensor
 from npslim.errors import InvalidArgumentError, ShapeError
 from npslim.initializers import constant_initializer, zeros_initializer
+from npslim.nested import flat
 from npslim.ops.activation import elu, relu, selu, sigmoid, softplus, softsign
-from npslim.ops.control import flat
 from npslim.ops.join import concat, split
 from npslim.ops.linear import matmul
 from npslim.ops.normalize import bias_add

@@ -6,7 +6,7 @@ before: lstm.py   next: dropout.py
 from npslim.convert import as_tensor
 from npslim.errors import ArgumentTypeError, InvalidArgumentError
 from npslim.graph import device
-from npslim.ops.control import flat, packed
+from npslim.nested import flat, packed
 from npslim.ops.elementwise import add
 from npslim.ops.join import concat
 from npslim.ops.slicing import slice_

@@ -180,9 +180,6 @@ from npslim.ops.checks import (
     assert_rank_at_least,
     assert_type,
 )
-from npslim.ops.control import (
-    trace,
-)
 from npslim.ops.custom_gradient import (
     custom_gradient,
 )
@@ -209,6 +206,7 @@ from npslim.ops.linear import (
     einsum,
     matrix_diag,
     matrix_diag_part,
+    trace,
 )
 from npslim.ops.parsing import (
     FixedLenFeature,

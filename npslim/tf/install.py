@@ -49,7 +49,7 @@ _SOURCES = (
     "npslim.tf.contrib.training", "npslim.tf.image", "npslim.tf.data", "npslim.tf.compat", "npslim.tf.graph_util",
     "npslim.tf.nest",
     "npslim.graph", "npslim.op", "npslim", "npslim.moving_averages", "npslim.layers.utils", "npslim.ops.state",
-    "npslim.ops.control", "npslim.spec", "npslim.dtypes", "npslim.initializers", "npslim.scopes",
+    "npslim.ops.cond", "npslim.spec", "npslim.dtypes", "npslim.initializers", "npslim.scopes",
 )  # fmt: skip
 
 

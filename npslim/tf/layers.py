@@ -12,7 +12,7 @@ from npslim.layers.reshape import flatten as _flatten
 from npslim.layers.transposed import transposed_shape
 from npslim.ops import conv as conv_ops
 from npslim.ops import pool as pool_ops
-from npslim.ops.control import smart_cond
+from npslim.ops.cond import smart_cond
 from npslim.ops.linear import tensordot
 from npslim.ops.normalize import bias_add
 from npslim.ops.random import dropout as _dropout

@@ -1,6 +1,6 @@
 """`tf.nest`: lists, tuples and dictionaries within each other, as one list of leaves and back."""
 
-from npslim.ops.control import flat, packed
+from npslim.nested import flat, packed
 from npslim.tf.missing import reporter
 
 

@@ -12,7 +12,7 @@ from npslim.errors import ArgumentTypeError, InvalidArgumentError, ShapeError
 from npslim.graph import get_default_graph
 from npslim.graph_keys import GraphKeys
 from npslim.ops import state
-from npslim.ops.control import cond
+from npslim.ops.cond import cond
 from npslim.spec import TensorShape, as_shape, is_full, show_shape
 from npslim.tensor import Operators
 
