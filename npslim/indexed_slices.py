@@ -1,10 +1,38 @@
 """Rows of a tensor that is not there as a whole: the gradient of a gather."""
 
+from typing import Any
+
 from npslim.errors import InvalidArgumentError
 from npslim.registry import OPERATORS
 
 
-class IndexedSlices:
+class Composite:
+    """A thing of several tensors, which goes by the name, the node and the dtype of its `values`."""
+
+    values: Any
+
+    @property
+    def name(self):
+        return self.values.name
+
+    @property
+    def op(self):
+        return self.values.op
+
+    @property
+    def dtype(self):
+        return self.values.dtype
+
+    @property
+    def graph(self):
+        return self.values.graph
+
+    @property
+    def device(self):
+        return self.values.device
+
+
+class IndexedSlices(Composite):
     """Rows `values` for the places `indices` of a larger tensor: the gradient of a gather.
 
     `values`: `[n, ...]`; `indices`: `[n]`, integers, repeats are added up. `dense_like` is a tensor of the full shape,
@@ -37,26 +65,6 @@ class IndexedSlices:
         """These slices with other values, and perhaps other indices."""
         indices = self.indices if indices is None else indices
         return IndexedSlices(values, indices, self._dense_shape, self._dense_like)
-
-    @property
-    def name(self):
-        return self.values.name
-
-    @property
-    def op(self):
-        return self.values.op
-
-    @property
-    def dtype(self):
-        return self.values.dtype
-
-    @property
-    def graph(self):
-        return self.values.graph
-
-    @property
-    def device(self):
-        return self.values.device
 
     def __repr__(self):
         return f"IndexedSlices(indices={self.indices!r}, values={self.values!r})"

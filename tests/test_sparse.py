@@ -29,6 +29,15 @@ def test_parts_shape_and_value():
     np.testing.assert_array_equal(value.indices, np.argwhere(DENSE))
 
 
+def test_eval_asks_the_default_session():
+    sp = of(DENSE)
+    with pytest.raises(InvalidArgumentError, match="no session"):
+        sp.eval()
+    with slim.Session():
+        np.testing.assert_array_equal(sp.eval().values, [3, 5, 7])
+    assert (sp.name, sp.op, sp.graph) == (sp.values.name, sp.values.op, sp.values.graph)
+
+
 def test_a_placeholder_takes_a_value_or_a_tuple():
     sp = sparse.sparse_placeholder(slim.float32, [None, 3])
     dense = sparse.sparse_tensor_to_dense(sp)

@@ -10,9 +10,10 @@ import numpy as np
 from npslim.backend import array_module
 from npslim.caller import user_line
 from npslim.convert import as_tensor, constant_value
-from npslim.defaults import get_default_session
+from npslim.defaults import session_for
 from npslim.dtypes import int64, string
 from npslim.errors import ArgumentTypeError, InvalidArgumentError, ShapeError
+from npslim.indexed_slices import Composite
 from npslim.op import op
 from npslim.ops.create import shape_from
 from npslim.ops.indexing import boolean_mask, gather, gather_nd
@@ -26,7 +27,7 @@ from npslim.spec import Spec, TensorShape, compatible, show_shape
 SparseTensorValue = collections.namedtuple("SparseTensorValue", ["indices", "values", "dense_shape"])
 
 
-class SparseTensor:
+class SparseTensor(Composite):
     """`values` at the places `indices` of a tensor of zeros with the shape `dense_shape`.
 
     indices: int64 `[n, rank]`. values: `[n]`. dense_shape: int64 `[rank]`. A session gives a SparseTensorValue for it
@@ -64,22 +65,6 @@ class SparseTensor:
         raise ArgumentTypeError("Neither a SparseTensor nor a SparseTensorValue.", got=value, made_at=user_line())
 
     @property
-    def name(self):
-        return self.values.name
-
-    @property
-    def op(self):
-        return self.values.op
-
-    @property
-    def dtype(self):
-        return self.values.dtype
-
-    @property
-    def graph(self):
-        return self.values.graph
-
-    @property
     def shape(self):
         """The full shape as far as it is known while defining."""
         return self.get_shape()
@@ -94,7 +79,7 @@ class SparseTensor:
 
     def eval(self, feed_dict=None, session=None):
         """The SparseTensorValue, from `session` or the default one."""
-        return (session or get_default_session()).run(self, feed_dict)
+        return session_for(session).run(self, feed_dict)
 
     def __repr__(self):
         return f"SparseTensor(indices={self.indices!r}, values={self.values!r}, dense_shape={self.dense_shape!r})"

@@ -5,7 +5,7 @@ import numpy as np
 from npslim.autograd import gradients
 from npslim.caller import user_line
 from npslim.convert import as_tensor
-from npslim.defaults import get_default_session
+from npslim.defaults import session_for
 from npslim.errors import ArgumentTypeError, InvalidArgumentError
 from npslim.graph import get_default_graph
 from npslim.graph_keys import GraphKeys
@@ -39,7 +39,9 @@ class ScipyOptimizerInterface:
 
     def _slope(self, y):
         if y.spec.shape not in ((), None):
-            raise ArgumentTypeError("Only scalars are minimized and constrained.", expected="[]", got=y)
+            raise ArgumentTypeError(
+                "Only scalars are minimized and constrained.", expected="[]", got=y, made_at=user_line()
+            )
         return [as_tensor(g) for g in gradients(y, self._vars, unconnected_gradients="zero")]
 
     def _all_bounds(self, given):
@@ -60,9 +62,7 @@ class ScipyOptimizerInterface:
         """
         from scipy.optimize import minimize  # noqa: PLC0415 - slow to import
 
-        session = session or get_default_session()
-        if session is None:
-            raise InvalidArgumentError("There is no session to minimize in.", hint="minimize(session)")
+        session = session_for(session)
 
         def evaluate(at, which, y, more=()):
             self._load(at, session)
