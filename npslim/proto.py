@@ -8,48 +8,17 @@
 The methods carry protobuf's names, since old programs call them. Fields that the table does not know are kept, and are
 written again behind the known ones. What cannot be read raises DataLossError.
 
-before: wire.py   next: graph_def/messages.py
+before: proto_fields.py   next: graph_def/messages.py
 """
 
-import struct
-from dataclasses import dataclass
 from typing import Any
-
-import numpy as np
 
 from npslim import wire
 from npslim.errors import ArgumentTypeError, DataLossError, InvalidArgumentError
+from npslim.proto_fields import Field, checked, counted, packed, scalars, single, unknown
 
 _MOST_NESTED = 100  # protobuf's own limit: a message nested deeper is damaged, or meant to do damage
 _ZEROS = {"string": "", "bytes": b"", "bool": False, "float": 0.0, "double": 0.0, "int32": 0, "int64": 0, "uint64": 0}
-_FIXED = {"float": (wire.FIXED32, "<f4", "<f"), "double": (wire.FIXED64, "<f8", "<d")}
-
-
-@dataclass(frozen=True)
-class Field:
-    """One field: `kind` is a scalar's name, "message" or "map"; `make` makes the message."""
-
-    number: int
-    name: str
-    kind: str
-    repeated: bool = False
-    oneof: str | None = None
-    make: Any = None
-
-
-def fields_of(*lines, **messages):
-    """{name: Field} from lines "number name kind", with a `*` for a repeated field and a third word for its oneof.
-
-    The kind `{}` is a message and `map` a map from strings to messages; `messages` gives their classes, by field name.
-    """
-    table = {}
-    for line in lines:
-        number, name, kind, *oneof = line.split()
-        repeated = kind.endswith("*")
-        kind = kind.rstrip("*")
-        kind = "message" if kind == "{}" else kind
-        table[name] = Field(int(number), name, kind, repeated, oneof[0] if oneof else None, messages.get(name))
-    return table
 
 
 class Message:
@@ -263,11 +232,11 @@ class Message:
         for number, wire_type, value in wire.fields(data):
             field = self._by_number.get(number)
             if field is None:
-                self._unknown.append(_raw(number, wire_type, value))
+                self._unknown.append(unknown(number, wire_type, value))
             elif field.kind == "map":
-                self._parse_entry(field, _counted(field, wire_type, value), depth)
+                self._parse_entry(field, counted(field, wire_type, value), depth)
             elif field.kind == "message":
-                data_of = _counted(field, wire_type, value)
+                data_of = counted(field, wire_type, value)
                 if field.repeated:
                     getattr(self, field.name).add()._parse(data_of, depth + 1)
                 else:
@@ -275,9 +244,9 @@ class Message:
                     part._parse(data_of, depth + 1)
                     self._hold(field, part)
             elif field.repeated:
-                list.extend(getattr(self, field.name), _scalars(field, wire_type, value))
+                list.extend(getattr(self, field.name), scalars(field, wire_type, value))
             else:
-                (scalar,) = _scalars(field, wire_type, value, packed=False)
+                (scalar,) = scalars(field, wire_type, value, packed=False)
                 self._hold(field, scalar)
 
     def _parse_entry(self, field, data, depth):
@@ -285,9 +254,9 @@ class Message:
         key, item = "", field.make()
         for number, wire_type, value in wire.fields(data):
             if number == 1:
-                (key,) = _scalars(Field(1, "key", "string"), wire_type, value, packed=False)
+                (key,) = scalars(Field(1, "key", "string"), wire_type, value, packed=False)
             elif number == 2:
-                item._parse(_counted(field, wire_type, value), depth + 1)
+                item._parse(counted(field, wire_type, value), depth + 1)
         dict.__setitem__(getattr(self, field.name), key, item)
 
     def SerializeToString(self, deterministic=True):  # noqa: N802
@@ -305,7 +274,7 @@ class Message:
                 for item in value if field.repeated else (value,):
                     parts.append(wire.field(field.number, item.SerializeToString()))
             else:
-                parts.append(_packed(field, value) if field.repeated else _single(field, value))
+                parts.append(packed(field, value) if field.repeated else single(field, value))
         return b"".join((*parts, *self._unknown))
 
     def ByteSize(self):  # noqa: N802
@@ -397,111 +366,3 @@ class MessageMap(dict):
     def get_or_create(self, key):
         """The message at `key`, made if it is not there."""
         return self[key]
-
-
-# ---- values
-
-
-def checked(field, value):
-    """`value` as the field keeps it. Raises TypeError for another type, ValueError for a number out of range."""
-    kind = field.kind
-    if kind == "string" and isinstance(value, str | bytes):
-        return value if isinstance(value, str) else value.decode()
-    if kind == "bytes" and isinstance(value, bytes | bytearray | memoryview | str):
-        return value.encode() if isinstance(value, str) else bytes(value)
-    if kind == "bool" and isinstance(value, bool | int | np.bool_ | np.integer):
-        return bool(value)
-    if kind in ("float", "double") and isinstance(value, int | float | np.number):
-        return _float32(float(value)) if kind == "float" else float(value)
-    if kind in ("int32", "int64", "uint64") and isinstance(value, int | np.integer):
-        low, high = {"int32": (-(2**31), 2**31), "int64": (-(2**63), 2**63), "uint64": (0, 2**64)}[kind]
-        if not low <= value < high:
-            raise InvalidArgumentError(f"{field.name}: the number is out of range.", expected=kind, got=value)
-        return int(value)
-    raise ArgumentTypeError(
-        f"{field.name}: this is not a value of the field.",
-        expected=kind,
-        got=f"{value!r} of type {type(value).__name__}",
-    )
-
-
-def _float32(value):
-    with np.errstate(over="ignore"):
-        return float(np.float32(value))
-
-
-def _mismatch(field, wire_type):
-    return DataLossError(f"The field {field.name} has the wrong wire type.", expected=field.kind, got=wire_type)
-
-
-def _counted(field, wire_type, value):
-    if wire_type != wire.BYTES:
-        raise _mismatch(field, wire_type)
-    return value
-
-
-def _scalars(field, wire_type, value, packed=True):
-    """The values of one occurrence of a scalar field: one, or for a repeated field in its packed form several."""
-    kind = field.kind
-    if kind in ("string", "bytes"):
-        raw = bytes(_counted(field, wire_type, value))
-        return [raw if kind == "bytes" else _text(field, raw)]
-    if kind in _FIXED:
-        single, numpy_type, _ = _FIXED[kind]
-        if wire_type != single and not (packed and wire_type == wire.BYTES):
-            raise _mismatch(field, wire_type)
-        if len(value) % np.dtype(numpy_type).itemsize:
-            raise DataLossError(f"The field {field.name} is cut.", expected="whole numbers", got=f"{len(value)} bytes")
-        return np.frombuffer(value, numpy_type).tolist()
-    if wire_type == wire.VARINT:
-        return [_integer(kind, value)]
-    if not packed or wire_type != wire.BYTES:
-        raise _mismatch(field, wire_type)
-    found, at = [], 0
-    while at < len(value):
-        number, at = wire.read_varint(value, at)
-        found.append(_integer(kind, number))
-    return found
-
-
-def _integer(kind, value):
-    """The number that a varint stands for."""
-    if kind == "bool":
-        return value != 0
-    if kind == "uint64":
-        return value
-    if kind == "int32":
-        return (value + 2**31 & 2**32 - 1) - 2**31
-    return wire.signed(value)
-
-
-def _text(field, raw):
-    try:
-        return raw.decode()
-    except UnicodeDecodeError:
-        raise DataLossError(f"The field {field.name} is no text.", expected="UTF-8", got=raw[:50]) from None
-
-
-def _single(field, value):
-    """The bytes of a scalar field."""
-    if field.kind in _FIXED:
-        wire_type, _, form = _FIXED[field.kind]
-        return wire.varint(field.number << 3 | wire_type) + struct.pack(form, value)
-    return wire.field(field.number, value.encode() if field.kind == "string" else value)
-
-
-def _packed(field, values):
-    """The bytes of a repeated field of scalars."""
-    if field.kind in ("string", "bytes"):
-        return b"".join(_single(field, value) for value in values)
-    if field.kind in _FIXED:
-        return wire.field(field.number, np.array(values, _FIXED[field.kind][1]).tobytes())
-    return wire.field(field.number, b"".join(map(wire.varint, values)))
-
-
-def _raw(number, wire_type, value):
-    """The bytes of a field that no table knows."""
-    key = wire.varint(number << 3 | wire_type)
-    if wire_type == wire.VARINT:
-        return key + wire.varint(value)
-    return key + (wire.varint(len(value)) if wire_type == wire.BYTES else b"") + bytes(value)

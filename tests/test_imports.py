@@ -16,7 +16,8 @@ import pytest
 # Plain neighbours may import each other as long as there is no cycle, and so may the files of one package.
 TABLE = """
 0  fingerprint later nested parameters graph_keys then registry
-0  errors logs crc32c wire then proto array_reader then backend dtypes spec _io then hdf5 sstable then tf_checkpoint
+0  errors logs crc32c wire then proto_fields array_reader then proto
+0  backend dtypes spec _io then hdf5 sstable then tf_checkpoint
 1  proto_text hdf5_tree pickle_machine tfjs_files then foreign_hdf5 torch_files then checkpoint_files then array_files
 1  caller then arguments
 1  defaults shown indexed_slices shape_rules then tensor then graph_scopes convert then graph then op | scopes

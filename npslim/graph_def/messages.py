@@ -6,7 +6,8 @@ Source: the .proto files of TensorFlow's core/framework and core/protobuf (names
 before: ../proto.py   next: tensors.py
 """
 
-from npslim.proto import Message, fields_of
+from npslim.proto import Message
+from npslim.proto_fields import fields_of
 
 
 class Dim(Message):
