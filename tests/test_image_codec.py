@@ -10,7 +10,7 @@ import pytest
 
 import npslim.tf as tf
 from npslim.errors import InvalidArgumentError
-from npslim.ops import image_codec, image_formats
+from npslim.ops import image_codec, image_png
 
 image = pytest.importorskip("PIL.Image")
 simplejpeg = pytest.importorskip("simplejpeg")
@@ -244,4 +244,4 @@ def test_png_checksums_are_checked(golden):
         flipped[bit // 8] ^= 1 << bit % 8
         with pytest.raises(InvalidArgumentError, match="PNG"):
             image_codec.decode_bytes(bytes(flipped), 0, np.dtype(np.uint8))
-    assert image_formats.decode_png(data, 0, False).shape == (6, 11, 1)
+    assert image_png.decode_png(data, 0, False).shape == (6, 11, 1)

@@ -1,7 +1,7 @@
 """Pictures as files: JPEG, PNG, GIF and BMP to arrays, and JPEG and PNG back.
 
 JPEG is read by simplejpeg with the same choices as TensorFlow's default (the fast inverse transform, smooth
-upsampling), the others in `image_formats.py`: the pixels are the same bit for bit.
+upsampling), the others in a file each, see `image_formats.py`: the pixels are the same bit for bit.
 """
 
 import importlib
@@ -13,11 +13,11 @@ import numpy as np
 from npslim.dtypes import numpy_dtype
 from npslim.errors import InvalidArgumentError, OpError, missing_extra
 from npslim.op import op
+from npslim.ops.image_bmp import decode_bmp as decode_bmp_bytes
 from npslim.ops.image_formats import check_size, damaged, pillow
-from npslim.ops.image_formats import decode_bmp as decode_bmp_bytes
-from npslim.ops.image_formats import decode_gif as decode_gif_bytes
-from npslim.ops.image_formats import decode_png as decode_png_bytes
-from npslim.ops.image_formats import encode_png as encode_png_bytes
+from npslim.ops.image_gif import decode_gif as decode_gif_bytes
+from npslim.ops.image_png import decode_png as decode_png_bytes
+from npslim.ops.image_png import encode_png as encode_png_bytes
 from npslim.spec import Spec
 
 _UINT8, _TEXT = np.dtype(np.uint8), np.dtype(object)
