@@ -5,7 +5,7 @@
     index     a block: a key not below a block's last one -> the block's (offset, length)
     footer    (offset, length) of an unused block and of the index, filled up to 40 bytes; 8 bytes magic number
 
-before: crc32c.py   next: tf_checkpoint.py
+before: crc32c.py   next: tf_checkpoint/
 """
 
 import bisect
