@@ -11,11 +11,11 @@ from npslim.initializers import zeros_initializer
 from npslim.ops.cond import cond
 from npslim.ops.indexing import dense
 from npslim.ops.logic import equal
-from npslim.ops.queue import FIFOQueue
 from npslim.ops.shape import zeros_like
 from npslim.ops.state import group, no_op
 from npslim.optimizers import Optimizer
 from npslim.queues import QueueRunner
+from npslim.queues.kinds import FIFOQueue
 from npslim.scopes import name_scope, variable_scope
 from npslim.variables import Variable, get_variable, global_variables, report_uninitialized_variables
 

@@ -17,7 +17,7 @@ from npslim.checkpoint_files import open_checkpoint
 from npslim.data.parallel_reader import parallel_read
 from npslim.data.readers import TextLineReader
 from npslim.hooks import CheckpointSaverHook, SessionRunArgs, SessionRunHook, StopAtStepHook
-from npslim.ops.queue import FIFOQueue, PriorityQueue, RandomShuffleQueue
+from npslim.queues.kinds import FIFOQueue, PriorityQueue, RandomShuffleQueue
 from npslim.training import training
 
 STEPS = 10

@@ -19,7 +19,8 @@ from npslim.data.structure import Leaf
 from npslim.errors import InvalidArgumentError
 from npslim.graph import get_default_graph
 from npslim.op import op
-from npslim.ops.queue import FIFOQueue, RandomShuffleQueue, as_array_of
+from npslim.ops.queue import as_array_of
+from npslim.queues.kinds import FIFOQueue, RandomShuffleQueue
 from npslim.queues.producers import note_fill
 from npslim.scopes import name_scope
 from npslim.spec import Spec

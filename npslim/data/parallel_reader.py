@@ -8,7 +8,7 @@ from npslim.caller import user_line
 from npslim.dtypes import string
 from npslim.errors import DTypeError, InvalidArgumentError, NotFoundError
 from npslim.ops.elementwise import add_n
-from npslim.ops.queue import FIFOQueue, RandomShuffleQueue
+from npslim.queues.kinds import FIFOQueue, RandomShuffleQueue
 from npslim.queues.producers import note_fill
 from npslim.scopes import name_scope
 

@@ -1,7 +1,7 @@
 """A queue of whole batches that are made ahead of time: `slim.data.prefetch_queue`."""
 
 from npslim.convert import as_tensor
-from npslim.ops.queue import FIFOQueue, PaddingFIFOQueue
+from npslim.queues.kinds import FIFOQueue, PaddingFIFOQueue
 from npslim.queues.producers import note_fill
 from npslim.queues.runner import QueueRunner, add_queue_runner
 from npslim.scopes import name_scope

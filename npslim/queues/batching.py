@@ -11,9 +11,9 @@ from npslim.convert import as_tensor, constant_value
 from npslim.errors import InvalidArgumentError, ShapeError
 from npslim.ops.cond import cond
 from npslim.ops.indexing import boolean_mask
-from npslim.ops.queue import FIFOQueue, PaddingFIFOQueue, RandomShuffleQueue
 from npslim.ops.sparse import SparseTensor, pack_sparse, pack_sparse_rows, unpack_sparse
 from npslim.ops.state import group, no_op
+from npslim.queues.kinds import FIFOQueue, PaddingFIFOQueue, RandomShuffleQueue
 from npslim.queues.producers import note_fill
 from npslim.queues.runner import QueueRunner, add_queue_runner
 from npslim.scopes import name_scope

@@ -16,9 +16,9 @@ from npslim.ops.create import range_
 from npslim.ops.debug import Assert
 from npslim.ops.indexing import gather
 from npslim.ops.logic import cast, greater
-from npslim.ops.queue import FIFOQueue
 from npslim.ops.random import random_shuffle
 from npslim.ops.shape import identity, shape, size
+from npslim.queues.kinds import FIFOQueue
 from npslim.queues.runner import QueueRunner, add_queue_runner
 from npslim.scopes import name_scope
 from npslim.spec import as_shape, is_full, merge

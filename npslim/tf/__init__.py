@@ -218,13 +218,6 @@ from npslim.ops.parsing import (
     parse_single_sequence_example,
     string_to_number,
 )
-from npslim.ops.queue import (
-    FIFOQueue,
-    PaddingFIFOQueue,
-    PriorityQueue,
-    QueueBase,
-    RandomShuffleQueue,
-)
 from npslim.ops.quotients import (
     div,
     floordiv,
@@ -266,6 +259,7 @@ from npslim.ops.trigonometry import (
     atan2,
     atanh,
 )
+from npslim.queues.kinds import FIFOQueue, PaddingFIFOQueue, PriorityQueue, QueueBase, RandomShuffleQueue
 from npslim.scopes import (
     variable_op_scope,
 )

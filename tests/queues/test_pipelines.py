@@ -11,8 +11,8 @@ import npslim as slim
 from npslim import queues
 from npslim.errors import OutOfRangeError
 from npslim.ops import queue_state
-from npslim.ops.queue import FIFOQueue, PaddingFIFOQueue, PriorityQueue, QueueBase, RandomShuffleQueue
 from npslim.ops.sparse import SparseTensor, sparse_tensor_to_dense
+from npslim.queues.kinds import FIFOQueue, PaddingFIFOQueue, PriorityQueue, QueueBase, RandomShuffleQueue
 
 
 def drain(fetches, limit=1000):
