@@ -35,11 +35,17 @@ class Step:
     rewritten: bool = False  # its kernel and inputs are no longer those of the node's op
     group: tuple = ()  # the nodes that a rewritten step computes, in order
     cells: tuple = ()  # slots of the state that it may give another value
+    sides: tuple = ()  # lists of steps that `kernel` may run side by side, instead of a node of its own
 
     @property
     def nodes(self):
         """The nodes that the step computes."""
         return self.group or (() if self.rewritten else (self.node,))
+
+    @property
+    def parts(self):
+        """The steps of its sides one after the other, or the step itself."""
+        return [step for side in self.sides for step in side] or [self]
 
     @property
     def flops(self):
@@ -66,32 +72,42 @@ class Plan(Shown):
         names = {slot: tensor.name for tensor, slot in reversed(self.slots.items())}
         lines = [f"{'':5s}  {'name':40s} {'op':20s} {'output':24s} {'FLOPs':>7s}  kernel ({self._sums()})"]
         for step in self.steps:
-            node = step.node
-            outputs = " ".join(f"{as_dtype(t.spec.dtype).name} {show_shape(t.spec.shape)}" for t in node.outputs) or "-"
-            kernel = getattr(step.kernel, "label", "plain")
-            count = show_count(step.flops) if step.nodes else "-"
-            line = f"{node.index:5d}  {node.name:40s} {node.type:20s} {outputs:24s} {count:>7s}  {kernel}"
-            if len(step.group) > 1:
-                line += "  fuses " + ", ".join(node.name for node in step.group)
-            for word, slots in (("fades", step.fade), ("drops", step.drop)):
-                if slots:
-                    line += f"  {word} " + ", ".join(names.get(slot, "an arena") for slot in slots)
-            lines.append(line)
+            if step.sides:
+                first, *others = (len(side) for side in step.sides)
+                beside = " and ".join(f"the {number} after them" for number in others)
+                lines.append(f"{'':5s}  the next {first} steps side by side with {beside}" + _ends(step, names))
+            lines += [_line(part) + _ends(part, names) for part in step.parts]
         return "\n".join(lines)
 
     def _sums(self):
         """How many steps and operations."""
-        counts = [step.flops for step in self.steps]
+        counts = [part.flops for step in self.steps for part in step.parts]
         unknown = sum(count is None for count in counts)
         total = show_count(sum(count or 0 for count in counts))
-        text = f"{len(self.steps)} steps, {total} FLOPs"
+        text = f"{len(counts)} steps, {total} FLOPs"
         return text + (f", and those of {unknown} steps of unknown shapes" if unknown else "")
 
 
-def make_plan(fetches, fed=(), kernels="plain", device="cpu"):
+def _line(step):
+    """What `describe` says of a step of one node."""
+    node = step.node
+    outputs = " ".join(f"{as_dtype(t.spec.dtype).name} {show_shape(t.spec.shape)}" for t in node.outputs) or "-"
+    kernel = getattr(step.kernel, "label", "plain")
+    count = show_count(step.flops) if step.nodes else "-"
+    line = f"{node.index:5d}  {node.name:40s} {node.type:20s} {outputs:24s} {count:>7s}  {kernel}"
+    return line + ("  fuses " + ", ".join(node.name for node in step.group) if len(step.group) > 1 else "")
+
+
+def _ends(step, names):
+    """Which values fade and are dropped after a step."""
+    found = (("fades", step.fade), ("drops", step.drop))
+    return "".join(f"  {word} " + ", ".join(names.get(s, "an arena") for s in slots) for word, slots in found if slots)
+
+
+def make_plan(fetches, fed=(), kernels="plain", device="cpu", threads=1):
     """The plan that computes `fetches` (tensors and nodes) when the tensors `fed` are given.
 
-    `kernels`: a name in `KERNELS`. `device`: "cpu" or "gpu".
+    `kernels`: a name in `KERNELS`. `device`: "cpu" or "gpu". `threads`: how many a run will have.
     """
     nodes = needed(fetches, fed)
     slots = {}
@@ -105,7 +121,7 @@ def make_plan(fetches, fed=(), kernels="plain", device="cpu"):
         steps.append(Step(node, bind(node, kernels, device), inputs, outputs, node.op.context, cells=cells))
     plan = Plan(steps, slots, len(slots))
     if device == "cpu" and kernels in REWRITES:
-        REWRITES[kernels](plan, fetches, fed)
+        REWRITES[kernels](plan, fetches, fed, threads)
     else:
         set_lifetimes(plan.steps, kept(plan, fetches, fed))
     return plan
@@ -135,6 +151,10 @@ def set_lifetimes(steps, keep):
 
 def shape_only_slots(step):
     """The slots of which a step reads only shape and dtype."""
+    if step.sides:
+        read = {slot for part in step.parts for slot in set(part.inputs).difference(shape_only_slots(part))}
+        yield from (slot for slot in step.inputs if slot not in read)
+        return
     op = step.node.op
     if step.rewritten or not op.shape_only:
         return
@@ -205,7 +225,7 @@ def placed(kernel, op):
 
 
 KERNELS = {"plain": plain, "reference": reference}
-REWRITES = {}  # a name in KERNELS -> what may rewrite its plans: `rewrite(plan, fetches, fed)`, lifetimes included
+REWRITES = {}  # a name in KERNELS -> `rewrite(plan, fetches, fed, threads)`, lifetimes included
 
 
 def check_kernels(name):

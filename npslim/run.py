@@ -5,6 +5,7 @@ So several threads may run one session at once. No op is known here by name; wha
 before: cells.py   next: session.py
 """
 
+import functools
 import math
 
 from npslim.cells import Cell
@@ -89,19 +90,23 @@ def perform(steps, values, slots, run):
     step, before = None, ()
     try:
         for step in steps:
-            inputs = [values[slot] for slot in step.inputs]
-            before = _held(values, step.cells) if step.cells else ()
-            kernel = watched(step, step.kernel) if watching else step.kernel
-            result = kernel(*inputs, **_context(step, run)) if step.context else kernel(*inputs)
-            if before:
-                run.assigned(before)
-                before = None  # or an array would count as held
-            outputs = step.outputs
-            if len(outputs) == 1:
-                values[outputs[0]] = result[0] if type(result) is tuple else result
-            elif outputs:
-                for slot, value in zip(outputs, result, strict=True):
-                    values[slot] = value
+            if step.sides:
+                inputs = result = value = None
+                step.kernel([functools.partial(perform, side, values, slots, run) for side in step.sides])
+            else:
+                inputs = [values[slot] for slot in step.inputs]
+                before = _held(values, step.cells) if step.cells else ()
+                kernel = watched(step, step.kernel) if watching else step.kernel
+                result = kernel(*inputs, **_context(step, run)) if step.context else kernel(*inputs)
+                if before:
+                    run.assigned(before)
+                    before = None  # or an array would count as held
+                outputs = step.outputs
+                if len(outputs) == 1:
+                    values[outputs[0]] = result[0] if type(result) is tuple else result
+                elif outputs:
+                    for slot, value in zip(outputs, result, strict=True):
+                        values[slot] = value
             if step.fade:
                 for slot in step.fade:
                     values[slot] = stand_in(values[slot])

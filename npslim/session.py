@@ -170,7 +170,7 @@ class Session:
         """The plan for these fetches and feeds, made once."""
         key = (fetches, frozenset(fed))
         if key not in self._plans:
-            self._plans[key] = make_plan(fetches, fed, self.kernels, self.device)
+            self._plans[key] = make_plan(fetches, fed, self.kernels, self.device, self.threads)
         return self._plans[key]
 
     def explain(self, fetches, feed_dict=None):

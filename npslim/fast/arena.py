@@ -10,6 +10,7 @@ of memory, where those that are never in use at once may lie over each other.
 
 import ctypes
 import functools
+import itertools
 import math
 import os
 import sys
@@ -56,7 +57,7 @@ class Arena:
         self._begin()
 
     def _begin(self):
-        self.events = []
+        self.events, self.forks = [], {}
         self.layout = None  # what this run follows, as long as it does the same
         self.taken = {}  # address -> (number, a weak reference to the array that owns the memory)
 
@@ -69,13 +70,13 @@ class Arena:
             self._follow(self.layouts.get(nbytes))
         number = len(self.events)
         self._note(nbytes)
-        array = self._placed(number, shape, dtype)
+        array = self.placed(number, shape, dtype)
         if array is None:
             array = np.empty(shape, dtype)
         self.taken[address(array)] = number, weakref.ref(_owner(array))
         return array
 
-    def _placed(self, number, shape, dtype):
+    def placed(self, number, shape, dtype):
         """The array at the place that the layout has for this taking; None if there is none."""
         place = self.layout.places.get(number) if self.layout is not None else None
         if place is None:
@@ -115,17 +116,62 @@ class Arena:
             self.arrays, self.followed = {}, layout
         self.layout = layout
 
+    def fork(self, number):
+        """What that many sides take their buffers from, each for steps that run beside those of the others."""
+        if not self.events:
+            self._follow(next(reversed(self.layouts.values()), None))
+        begin, known = len(self.events), self.layout and self.layout.forks.get(len(self.events))
+        starts = list(itertools.accumulate(known or [0] * number, initial=begin))
+        return tuple(Side(self, *pair) for pair in itertools.pairwise(starts))
+
+    def join(self, sides):
+        """What the sides have done happened here, one after the other; what they gave back is free from here on."""
+        self.forks[len(self.events)] = [len(side.taken) for side in sides]
+        for nbytes, array in (one for side in sides for one in side.taken):
+            self.taken[address(array)] = len(self.events), weakref.ref(_owner(array))
+            self._note(nbytes)
+        for array in (array for side in sides for array in side.given):
+            self.give(array)
+
     def end(self):
         """The run is over; buffers that it has not given back belong to whoever holds them now."""
         if self.events and (self.layout is None or len(self.layout.events) != len(self.events)):
             first = not self.layouts
             self.layouts.pop(self.events[0], None)
-            self.layouts[self.events[0]] = Layout(self.events)
+            self.layouts[self.events[0]] = Layout(self.events, self.forks)
             if len(self.layouts) > MANY:
                 del self.layouts[next(iter(self.layouts))]
             if first:
                 _trim()
         self._begin()
+
+
+class Side:
+    """An arena's buffers number `start`, ..., `stop` - 1, which a run takes while other sides take theirs.
+
+    So each gets the place that is known for it, whichever side is the quicker one. Before all of them have ended, no
+    place is used twice.
+    """
+
+    def __init__(self, arena, start, stop):
+        self.arena, self.start, self.stop = arena, start, stop
+        self.taken, self.given = [], []
+
+    def take(self, shape, dtype, count):
+        """As the arena's."""
+        nbytes, number = count * dtype.itemsize, self.start + len(self.taken)
+        if nbytes <= LARGE:
+            return np.empty(shape, dtype)
+        as_known = number < self.stop and self.arena.layout.events[number] == nbytes
+        self.stop = self.stop if as_known else 0
+        array = self.arena.placed(number, shape, dtype) if as_known else None
+        array = np.empty(shape, dtype) if array is None else array
+        self.taken.append((nbytes, array))
+        return array
+
+    def give(self, array):
+        """The buffer of `array` is no longer needed."""
+        self.given.append(array)
 
 
 def _owner(array):
@@ -148,10 +194,13 @@ def take(arena, shape, dtype):
 
 
 class Layout:
-    """Where the buffers of a run lie. places: {number of a taking: offset}, of those that were given back."""
+    """Where the buffers of a run lie. places: {number of a taking: offset}, of those that were given back.
 
-    def __init__(self, events):
-        self.events = events
+    forks: {number of events before sides began: how many buffers each of them took}.
+    """
+
+    def __init__(self, events, forks=None):
+        self.events, self.forks = events, forks or {}
 
     @functools.cached_property
     def places(self):

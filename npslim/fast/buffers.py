@@ -3,6 +3,7 @@
 before: arena.py, rewrite.py's passes   next: ../run.py
 """
 
+import itertools
 import math
 
 from npslim.fast.arena import LARGE, Arenas
@@ -80,7 +81,7 @@ class Groups:
 def sharing(draft):
     """The groups of slots that may share memory, before anything is done in place."""
     groups = Groups()
-    for step in draft.plan.steps:
+    for step in draft.parts:
         shared, viewed = _views(draft, step)
         for slot in step.outputs:
             if slot not in shared:
@@ -136,11 +137,14 @@ def _join_all(groups, slot, outputs):
 
 
 def last_uses(draft):
-    """{slot: index of the step after which nobody reads its value}; kept slots are missing."""
-    found = {}
-    for i, step in enumerate(draft.plan.steps):
-        for slot in (*step.fade, *step.drop):
-            found.setdefault(slot, i)
+    """{slot: index of the part after which nobody reads its value}; kept slots are missing."""
+    found, numbers = {}, itertools.count()
+    for step in draft.plan.steps:
+        dying, uses = {*step.fade, *step.drop}, {}
+        for part in step.parts:
+            uses.update(dict.fromkeys((*part.inputs, *part.outputs), next(numbers)))
+        for slot in dying:
+            found.setdefault(slot, uses[slot])
     return found
 
 
@@ -152,25 +156,34 @@ def reuse_buffers(draft):
     """
     groups, last = sharing(draft), last_uses(draft)
     arena, taken = draft.new_slot(), set()
-    members, parts = groups.members(), {slot for step in draft.plan.steps if _is_part(step) for slot in step.outputs}
-    own = {slot for step in draft.plan.steps if _makes_memory(draft, step) for slot in step.outputs}
+    lenders = {id(step): tuple(draft.new_slot() for _ in step.sides) for step in draft.plan.steps if step.sides}
+    members, parts = groups.members(), {slot for step in draft.parts if _is_part(step) for slot in step.outputs}
+    own = {slot for step in draft.parts if _makes_memory(draft, step) for slot in step.outputs}
     small = {slot for tensor, slot in draft.plan.slots.items() if is_small(tensor.spec)}  # an arena has none of these
-    for i, step in enumerate(draft.plan.steps):
+    for i, (step, lender, side) in enumerate(_with_lenders(draft.plan.steps, arena, lenders)):
         loop = draft.loops.get(step.outputs[0]) if step.outputs else None
         if loop is not None:
-            place = _dying_input(loop, groups, members, last, i, parts)
+            place = _dying_input(loop, groups, members, last, i, parts, side)
             take = place is None or loop.inputs[place] not in own
             if place is not None:
                 dying, made = groups.find(loop.inputs[place]), groups.find(step.outputs[0])
                 members[dying] += members.pop(made)
                 groups.put_into(dying, step.outputs[0])
             step.kernel = loop.kernel(place, take)
-            step.inputs = (arena, *loop.inputs) if take else loop.inputs
+            step.inputs = (lender, *loop.inputs) if take else loop.inputs
             if take and step.outputs[0] not in small:
                 taken.add(step.outputs[0])
-    take_over(draft.plan.steps, groups, last, taken)
+    take_over(draft.parts, groups, last, taken)
     if draft.loops:
-        _give_back(draft, arena, _deaths(groups, members, taken, last))
+        _give_back(draft, arena, _deaths(groups, members, taken, last, draft.plan.steps), lenders)
+
+
+def _with_lenders(steps, arena, lenders):
+    """(step, slot of what lends it buffers, slots that its side makes, or None) of all steps, those of sides, too."""
+    for step in steps:
+        for lender, side in zip(lenders.get(id(step), (arena,)), step.sides or ([step],), strict=True):
+            made = {slot for part in side for slot in part.outputs} if step.sides else None
+            yield from ((part, lender, made) for part in side)
 
 
 def _is_part(step):
@@ -178,14 +191,15 @@ def _is_part(step):
     return step.node.op.name in PARTS and step.node.attrs.get("axis") != 0 and not step.rewritten
 
 
-def _dying_input(loop, groups, members, last, i, parts):
-    """The number of an input that step `i` may overwrite, or None."""
+def _dying_input(loop, groups, members, last, i, parts, side):
+    """The number of an input that step `i` may overwrite, or None. side: what may be written over if not None."""
     for number, slot in enumerate(loop.inputs):
         group = groups.find(slot)
         alone = sum(groups.find(other) == group for other in loop.inputs) == 1
         if (
             alone
             and groups.owner[group] is not None
+            and (side is None or groups.owner[group] in side)
             and slot not in parts
             and loop.used_first(slot)
             and all(last.get(other, i + 1) <= i for other in members[group])
@@ -194,24 +208,28 @@ def _dying_input(loop, groups, members, last, i, parts):
     return None
 
 
-def _deaths(groups, members, taken, last):
+def _deaths(groups, members, taken, last, steps):
     """{step index: [slots whose buffer goes back to the arena after it]}."""
-    deaths = {}
+    deaths, places = {}, [i for i, step in enumerate(steps) for _ in step.parts]
     for slot in taken:
         group = groups.find(slot)
         if groups.owner[group] is not None and all(other in last for other in members[group]):
-            deaths.setdefault(max(last[other] for other in members[group]), []).append(slot)
+            deaths.setdefault(places[max(last[other] for other in members[group])], []).append(slot)
     return deaths
 
 
-def _give_back(draft, arena, deaths):
-    """Insert the steps that fetch an arena, give buffers back to it before the next one is taken, and put it away."""
+def _give_back(draft, arena, deaths, lenders):
+    """Insert the steps that fetch an arena, give buffers back to it before the next one is taken, and put it away.
+
+    lenders: {id of a step with sides: the slots of what lends them buffers}.
+    """
     arenas, steps = Arenas(), draft.plan.steps
     returned = {slot for slots in deaths.values() for slot in slots}
     given = [Step(steps[0].node, arenas.enter, (), (arena,), (), rewritten=True)]
     dead, ended, last_read = [], set(), {slot: i for i, step in enumerate(steps) for slot in step.inputs}
     for i, step in enumerate(steps):
-        if dead and arena in step.inputs:
+        sides = lenders.get(id(step), ())
+        if dead and (sides or arena in step.inputs):
             ended.update(dead)
             lends = tuple(slot for slot in dead if last_read.get(slot, -1) >= i)  # its shape
             drop = tuple(slot for slot in dead if slot not in lends)
@@ -220,7 +238,11 @@ def _give_back(draft, arena, deaths):
         waiting = tuple(slot for slot in step.drop if slot in returned and slot not in ended)
         step.drop = tuple(slot for slot in step.drop if slot not in waiting)
         step.fade = tuple(slot for slot in step.fade if slot not in returned)
+        if sides:
+            given.append(Step(step.node, _fork(len(sides)), (arena,), sides, (), rewritten=True))
         given.append(step)
+        if sides:
+            given.append(Step(step.node, join, (arena, *sides), (), (), (), sides, rewritten=True))
         dead += deaths.get(i, ())
     given.append(Step(steps[-1].node, _leaving(arenas), (arena, *dead), (), (), (), tuple(dead), rewritten=True))
     steps[:] = given
@@ -229,6 +251,18 @@ def _give_back(draft, arena, deaths):
 def give_back(arena, *arrays):
     for array in arrays:
         arena.give(array)
+
+
+def _fork(number):
+    def fork(arena):
+        return arena.fork(number)
+
+    fork.label = "lends buffers to sides"
+    return fork
+
+
+def join(arena, *sides):
+    arena.join(sides)
 
 
 def _leaving(arenas):
@@ -240,4 +274,4 @@ def _leaving(arenas):
     return leave
 
 
-give_back.label = "gives back"
+give_back.label = join.label = "gives back"

@@ -20,6 +20,7 @@ from npslim.fast.kernels import Placed
 from npslim.fast.loops import Loop, parts_of
 from npslim.fast.quick import with_quick_kernel
 from npslim.fast.relu6 import join_relu6_grads
+from npslim.fast.sides import put_side_by_side
 from npslim.fast.states import gather_states
 from npslim.fast.update_steps import block_updates, join_updates
 from npslim.plan import KERNELS, Step, kept, set_lifetimes, shape_only_slots, stand_in
@@ -39,6 +40,11 @@ class Draft:
     @property
     def keep(self):
         return kept(self.plan, self.fetches, self.fed)
+
+    @property
+    def parts(self):
+        """All steps, those of sides, too."""
+        return [part for step in self.plan.steps for part in step.parts]
 
     def new_slot(self):
         self.plan.size += 1
@@ -61,11 +67,13 @@ class Draft:
                 self.plan.slots[tensor] = renamed.get(slot, slot)
 
 
-def rewrite(plan, fetches, fed, rough=False):
+def rewrite(plan, fetches, fed, threads=1, rough=False):
     """Run all passes over `plan`. rough: convolutions may take algorithms that lose some digits."""
     draft = Draft(plan, fetches, fed, rough)
     for one in PASSES:
         one(draft)
+    if threads > 1:
+        put_side_by_side(draft)
     set_lifetimes(plan.steps, draft.keep)
     reuse_buffers(draft)
 
@@ -226,9 +234,9 @@ PASSES = [
 ]  # fmt: skip
 
 
-def rewrite_roughly(plan, fetches, fed):
+def rewrite_roughly(plan, fetches, fed, threads=1):
     """`rewrite`, with convolutions that lose some digits."""
-    rewrite(plan, fetches, fed, rough=True)
+    rewrite(plan, fetches, fed, threads, rough=True)
 
 
 KERNELS.setdefault("fast", with_quick_kernel)

@@ -37,17 +37,20 @@ def threads():
 
 
 class sharing:
-    """A context in which `each` uses up to `threads` threads, this one among them."""
+    """A context in which `each` uses up to `threads` threads, this one among them.
 
-    def __init__(self, threads):
-        self.threads = threads
+    jobs: the queue where `each` finds those that help; the crew's, if None.
+    """
+
+    def __init__(self, threads, jobs=None):
+        self.now = threads, jobs
 
     def __enter__(self):
-        self.before = getattr(_local, "threads", None)
-        _local.threads = self.threads
+        self.before = getattr(_local, "threads", None), getattr(_local, "jobs", None)
+        _local.threads, _local.jobs = self.now
 
     def __exit__(self, *error):
-        _local.threads = self.before
+        _local.threads, _local.jobs = self.before
 
 
 class running(sharing):
@@ -110,6 +113,7 @@ def each(work, items):
                 work(item)
     else:
         _share(work, items, helpers, max(1, math.ceil(SHORTEST / max(one, 1e-9))))
+        helpers = helpers if _local.jobs is None else 0  # those are mostly busy
     _note(key, (time.perf_counter() - begin) * (helpers + 1) / len(items))
 
 
@@ -132,7 +136,25 @@ def _share(work, items, helpers, some):
             work(item)
 
     job = _Job(several, range(0, len(items), some))
-    _crew.call(job, helpers)
+    if _local.jobs is None:
+        _crew.call(job, helpers)
+    else:
+        for _ in range(helpers):
+            _local.jobs.put(job)
+    with sharing(1):
+        job.help(job.left.popleft)
+    job.finish()
+
+
+def side_by_side(works):
+    """`work()` for each of a few works that do not depend on each other, on as many threads as this run may use."""
+    number = threads()
+    if number < 2:
+        for work in works:
+            work()
+        return
+    job = _Sides(works, number)
+    _crew.call(job, number - 1)
     with sharing(1):
         job.help(job.left.popleft)
     job.finish()
@@ -168,13 +190,39 @@ class _Job:
                 self.error = self.error or error
             finally:
                 if not self.undone.pop():
-                    self.over.release()
+                    self.end()
+
+    def end(self):
+        """The last item is done."""
+        self.over.release()
 
     def finish(self):
         """Wait for those that are still at work; raise what one of them raised."""
         self.over.acquire()
         if self.error is not None:
             raise self.error
+
+
+class _Sides(_Job):
+    """Works that each take long. Who finds none left helps those that are at work with what they share."""
+
+    def __init__(self, works, number):
+        super().__init__(self.one, works)
+        self.number, self.jobs = number, queue.SimpleQueue()
+
+    def one(self, work):
+        with sharing(self.number, self.jobs):
+            work()
+
+    def help(self, take):
+        super().help(take)
+        while (job := self.jobs.get()) is not None:
+            job.help(job.left.pop)
+
+    def end(self):
+        for _ in range(self.number):
+            self.jobs.put(None)
+        super().end()
 
 
 class _Crew:

@@ -72,11 +72,13 @@ def _(plan: Plan):
     names = {slot: tensor.name for tensor, slot in reversed(plan.slots.items())}
     rows = []
     for step in plan.steps:
-        outputs = ", ".join(str(t.spec) for t in step.node.outputs) or "–"
-        goes = [("fades " + names[s]) for s in step.fade if s in names] + [names[s] for s in step.drop if s in names]
-        rows.append((step.node.index, step.node.name, step.node.type, outputs,
-                     getattr(step.kernel, "label", "plain"), ", ".join(goes)))  # fmt: skip
-    return table(("", "name", "op", "output", "kernel", "dropped after"), rows, f"a plan of {len(plan.steps)} steps")
+        for part in step.parts:
+            node, ends = part.node, step if part is step.parts[-1] else part
+            outputs = ", ".join(str(t.spec) for t in node.outputs) or "–"
+            goes = [f"fades {names[s]}" for s in ends.fade if s in names] + [names[s] for s in ends.drop if s in names]
+            kernel = getattr(part.kernel, "label", "plain") + ("" if part is step else ", side by side")
+            rows.append((node.index, node.name, node.type, outputs, kernel, ", ".join(goes)))
+    return table(("", "name", "op", "output", "kernel", "dropped after"), rows, f"a plan of {len(rows)} steps")
 
 
 @as_html.register
