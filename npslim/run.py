@@ -87,14 +87,14 @@ def given(plan, feeds):
 
 def perform(steps, values, slots, run):
     """Run `steps` on the list of values."""
-    step, before = None, ()
+    step, before, value_of = None, (), values.__getitem__
     try:
         for step in steps:
             if step.sides:
                 inputs = result = value = None
                 step.kernel([functools.partial(perform, side, values, slots, run) for side in step.sides])
             else:
-                inputs = [values[slot] for slot in step.inputs]
+                inputs = list(map(value_of, step.inputs))
                 before = _held(values, step.cells) if step.cells else ()
                 kernel = watched(step, step.kernel) if watching else step.kernel
                 result = kernel(*inputs, **_context(step, run)) if step.context else kernel(*inputs)

@@ -52,6 +52,7 @@ class Arena:
     def __init__(self):
         self.layouts = {}  # size of a run's first buffer -> Layout
         self.memory = None
+        self.owner = None  # a weak reference to the array that has the memory
         self.arrays = {}  # number of a taking in the layout that was followed last -> its array
         self.followed = None
         self._begin()
@@ -70,10 +71,11 @@ class Arena:
             self._follow(self.layouts.get(nbytes))
         number = len(self.events)
         self._note(nbytes)
-        array = self.placed(number, shape, dtype)
+        array, owner = self.placed(number, shape, dtype), self.owner
         if array is None:
             array = np.empty(shape, dtype)
-        self.taken[address(array)] = number, weakref.ref(_owner(array))
+            owner = weakref.ref(array)
+        self.taken[address(array)] = number, owner
         return array
 
     def placed(self, number, shape, dtype):
@@ -111,6 +113,7 @@ class Arena:
         if layout is not None and (self.memory is None or self.memory.nbytes < layout.nbytes):
             self.memory, self.arrays, self.followed = None, {}, None
             memory = np.empty(layout.nbytes + ALIGNED, np.uint8)
+            self.owner = weakref.ref(memory)
             self.memory = memory[-address(memory) % ALIGNED :]
         if layout is not self.followed:
             self.arrays, self.followed = {}, layout

@@ -89,6 +89,18 @@ def product(a, b, out, add=0.0, times=1.0):
     )  # fmt: skip
 
 
+def add_transposed(x, g, out, add, times=1.0):
+    """`times * x^T g + add * out` into `out`; the rows of all three lie together, and one behind the other."""
+    gemm = _gemm(out.dtype.char)
+    (k, m), n, size = x.shape, g.shape[1], out.itemsize
+    if gemm is None or not (k and m and n):
+        return product(x.T, g, out, add, times)
+    gemm(
+        ROW_MAJOR, TRANSPOSED, AS_IS, m, n, k, times, address(x), max(x.strides[0] // size, m),
+        address(g), max(g.strides[0] // size, n), add, address(out), max(out.strides[0] // size, n),
+    )  # fmt: skip
+
+
 @functools.cache
 def _axpy(char):
     """The same for y += a x."""

@@ -42,7 +42,7 @@ def _finding(steps, reads):
     nodes = [step.node for step in reads]
 
     def find(run):
-        found = [run.cell(name) for name in names]
+        found = list(map(run.store.cell, names))
         return (*found, *_values(nodes, [found[place] for place in places]))
 
     find.label = f"finds {len(names)} variables, reads {len(nodes)}"

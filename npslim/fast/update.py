@@ -10,8 +10,8 @@ import sys
 
 import numpy as np
 
-from npslim.fast.arena import address, scratch
-from npslim.fast.blas import add_times, product
+from npslim.fast.arena import scratch
+from npslim.fast.blas import add_times, add_transposed, product
 from npslim.fast.rare_updates import RARE
 from npslim.fast.tiles import flat, halves, rows
 from npslim.fast.workers import each, threads
@@ -24,9 +24,8 @@ PRODUCT = 1 << 19  # elements of a gradient's part: for each, BLAS lays out the 
 
 def is_free(cell):
     """True if the cell's array may be written to: it is its own, and nobody else holds it."""
-    only_here = sys.getrefcount(cell.value) <= 2  # the cell, and the argument
     value = cell.value
-    return only_here and value.flags.writeable and value.base is None
+    return sys.getrefcount(value) <= 3 and value.base is None and value.flags.writeable  # the cell, here, the argument
 
 
 def writable(cell, spares):
@@ -177,7 +176,11 @@ def joined(block_update, kernel, cells, attrs=NOTHING, writable=writable):
                 gradient = (x.T @ g).reshape(states[0].value.shape)
                 return _all_or_nothing(kernel, states, (*states, *numbers, gradient))
             outs = [writable(cell, spares) for cell in states]
-            _by_rows(alone or _with_gradient(block_update, g, attrs), outs, states, numbers, x, g)
+            if alone is None:
+                _by_rows(_with_gradient(block_update, g, attrs), outs, [c.value for c in states], numbers, x, g)
+            else:
+                _begin_with_values(outs, states)
+                _by_rows(alone, outs, (), numbers, x, g)
             for cell, out in zip(states, outs, strict=True):
                 cell.value = out
             return outs[0]
@@ -204,15 +207,24 @@ def _fit(x, g, *values):
     return values[0].size == x.shape[1] * g.shape[1] and _alike(*values)
 
 
-def _by_rows(update, outs, cells, numbers, x, g):
-    """`update(outs, values, *numbers, x^T, g)` of some rows at a time."""
-    outs, values, g = [rows(a) for a in outs], [rows(cell.value) for cell in cells], np.ascontiguousarray(g)
+def _begin_with_values(outs, cells):
+    for out, cell in zip(outs, cells, strict=True):
+        if out is not cell.value:
+            out[...] = cell.value
+
+
+def _by_rows(update, outs, values, numbers, x, g):
+    """`update(outs, values, *numbers, x, g)` of some rows, that is columns of x, at a time."""
+    if outs[0].ndim != 2:
+        outs, values = [rows(a) for a in outs], [rows(a) for a in values]
+    if not g.flags.c_contiguous:
+        g = np.ascontiguousarray(g)
     count, step = x.shape[1], max(1, PRODUCT // g.shape[1])
     if count <= step:
-        return update(outs, values, *numbers, x.T, g)
+        return update(outs, values, *numbers, x, g)
 
     def some(part):
-        update([a[part] for a in outs], [a[part] for a in values], *numbers, x[:, part].T, g)
+        update([a[part] for a in outs], [a[part] for a in values], *numbers, x[:, part], g)
 
     each(some, [slice(start, start + step) for start in range(0, count, step)])
 
@@ -225,7 +237,7 @@ def _with_gradient(block_update, g, attrs):
         *numbers, x, g = numbers_x_g
         with desks.one() as desk:
             grad = desk[3][: outs[0].size]
-            product(x, g, grad.reshape(outs[0].shape))
+            product(x.T, g, grad.reshape(outs[0].shape))
             outs, values = [a.reshape(-1) for a in outs], [a.reshape(-1) for a in values]
             for start in range(0, grad.size, BLOCK):
                 part = slice(start, start + BLOCK)
@@ -235,29 +247,20 @@ def _with_gradient(block_update, g, attrs):
 
 
 def by_product(block_update, attrs):
-    """The update that BLAS does without the gradient, or None."""
+    """The update that BLAS does without the gradient, of arrays that hold the present values; or None."""
     return None if attrs.get("use_nesterov") else JOINED.get(block_update)
 
 
-def _descent_by_product(outs, values, alpha, x, g):
-    """var -= alpha * x g, all of it by BLAS."""
-    _copy(values, outs)
-    product(x, g, outs[0], add=1, times=-float(alpha))
+def _descent_by_product(outs, _, alpha, x, g):
+    """var -= alpha * x^T g, all of it by BLAS."""
+    add_transposed(x, g, outs[0], 1.0, -float(alpha))
 
 
-def _momentum_by_product(outs, values, lr, factor, x, g):
-    """accum = momentum * accum + x g, then var -= lr * accum, both by BLAS."""
-    _copy(values, outs)
+def _momentum_by_product(outs, _, lr, factor, x, g):
+    """accum = momentum * accum + x^T g, then var -= lr * accum, both by BLAS."""
     var, accum = outs
-    product(x, g, accum, add=float(factor))
+    add_transposed(x, g, accum, float(factor))
     add_times(accum, -float(lr), var)
-
-
-def _copy(values, outs):
-    """Begin with the present values where the next ones get arrays of their own."""
-    for value, out in zip(values, outs, strict=True):
-        if out is not value and address(out) != address(value):
-            out[...] = value
 
 
 def _alike(*arrays):

@@ -31,7 +31,7 @@ def matmul(a, b, *, transpose_a=False, transpose_b=False):
     Raises ShapeError for a rank below 2, or sizes that do not fit.
     """
     xp = array_module(a, b)
-    return xp.matmul(xp.swapaxes(a, -1, -2) if transpose_a else a, xp.swapaxes(b, -1, -2) if transpose_b else b)
+    return xp.matmul(a.swapaxes(-1, -2) if transpose_a else a, b.swapaxes(-1, -2) if transpose_b else b)
 
 
 @matmul.shape
