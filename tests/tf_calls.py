@@ -2,7 +2,8 @@
 
 A line is an expression over `tf` and `np`; its value is what a session gives for it. `M` is float32 [3, 4], `I` int32
 [3, 4] between 0 and 5, `V` float32 [6] with equal elements, `S` strings [3], `C` complex64 [2, 3], `Q` float32
-[2, 3, 3] regular matrices, `P` float32 [2, 5, 6, 2] images, `L` int64 [2, 2] classes of three.
+[2, 3, 3] regular matrices, `P` float32 [2, 5, 6, 2] images, `L` int64 [2, 2] classes of three, `T` float32 [6, 3, 4]
+logits in time, `W` sparse int32 labels for them.
 """
 
 CALLS = r"""
@@ -142,6 +143,33 @@ tf.layers.separable_conv2d(P, 3, 3, depthwise_initializer=ones, pointwise_initia
 tf.layers.separable_conv2d(P, 3, 3, 2, 'same', depthwise_initializer=ones, pointwise_initializer=ones)
 project(P, tf, [1., 0.2, -0.7, -0.1, 0.9, 0.6, 0.01, 0.02], 'NEAREST')
 project(P, tf, [1., 0.2, -0.7, -0.1, 0.9, 0.6, 0.01, 0.02], 'BILINEAR')
+tf.unravel_index([5, 0, 23], [2, 3, 4])
+tf.unravel_index(L[1], [2, 2])
+tf.nn.ctc_loss(W, T, [6, 4, 6])
+tf.nn.ctc_loss(W, T, [6, 4, 6], ctc_merge_repeated=False)
+tf.nn.ctc_loss(W, T, [6, 4, 6], preprocess_collapse_repeated=True)
+tf.nn.ctc_loss(W, tf.transpose(T, [1, 0, 2]), [1, 6, 2], ignore_longer_outputs_than_inputs=True, time_major=False)
+tf.nn.ctc_loss(W, sequence_length=[3, 6, 5], logits=T)
+tf.gradients(tf.nn.ctc_loss(W, T, [6, 4, 6]), T)[0]
+tf.gradients(tf.nn.ctc_loss(W, T, [2, 4, 6], ctc_merge_repeated=False), T)[0]
+tf.gradients(tf.nn.ctc_loss(W, T, [2, 4, 6]) * [0., 2., 3.], T)[0]
+tf.gradients(tf.nn.ctc_loss(W, T, [1, 4, 6], ignore_longer_outputs_than_inputs=True) * [1., 2., 3.], T)[0]
+tf.nn.ctc_greedy_decoder(T, [6, 4, 0])
+tf.nn.ctc_greedy_decoder(T, [6, 4, 5], merge_repeated=False)
+tf.nn.ctc_beam_search_decoder(T, [6, 4, 5], merge_repeated=False)
+tf.nn.ctc_beam_search_decoder(T, [6, 4, 5], beam_width=3, top_paths=2, merge_repeated=False)
+tf.nn.ctc_beam_search_decoder(T, [6, 4, 5], beam_width=8, top_paths=4)
+tf.TensorArray(tf.float32, 3).unstack(M).read(1)
+tf.TensorArray(tf.float32, 3).write(0, M[0]).write(2, M[1]).write(1, M[2]).stack()
+tf.TensorArray(tf.float32, 2, element_shape=[4]).write(1, M[0]).read(0)
+tf.TensorArray(tf.int32, 0, dynamic_size=True).write(0, I[0]).write(1, I[2]).concat()
+tf.TensorArray(tf.float32, 3, clear_after_read=False).scatter([2, 0, 1], M).gather([0, 2, 2])
+tf.TensorArray(tf.float32, 2).split(V, [3, 3]).stack()
+tf.TensorArray(tf.float32, 1, dynamic_size=True).unstack(M).size()
+written(M, 2.).stack()
+tf.gradients(tf.square(written(M, M[0, 1]).stack()), M)[0]
+tf.gradients(multiplied(tf.TensorArray(tf.float32, 3, clear_after_read=False).unstack(M)), M)[0]
+tf.gradients(tf.cond(M[0, 0] > 0., lambda: written(M, 2.).stack() ** 2, lambda: M), M)[0]
 tf.nn.nce_loss(M, V[:3], L[:, :1], M[1:], 2, 3, 1, ([1, 2], [[0.5], [0.2]], [0.3, 0.6]))
 tf.nn.nce_loss(M, V[:3], L, M[1:], 2, 3, 2, ([1, 2], [[0.5, 0.1], [0.2, 0.3]], [0.3, 0.6]), True)
 tf.nn.sampled_softmax_loss(M, V[:3], L[:, :1], M[1:], 2, 3, 1, ([1, 2], [[0.5], [0.2]], [0.3, 0.6]))
@@ -161,11 +189,30 @@ def calls():
 def names(tf, np, project):
     """What the expressions may use."""
     rng = np.random.RandomState(0)
+
+    def written(rows, factor):
+        """A TensorArray of `rows`, each times `factor` and the sum of the rows before."""
+        _, array, _ = tf.while_loop(
+            lambda i, array, total: i < tf.shape(rows)[0],
+            lambda i, array, total: (i + 1, array.write(i, rows[i] * total), total + rows[i, 0]),
+            (0, tf.TensorArray(tf.float32, 0, dynamic_size=True), factor),
+        )
+        return array
+
+    def multiplied(array):
+        """The product of the elements, one by one."""
+        return tf.while_loop(lambda i, y: i < array.size(), lambda i, y: (i + 1, y * array.read(i)), (0, tf.ones([4])))[
+            1
+        ]
+
     return {
-        "tf": tf, "np": np, "project": project, "ones": tf.ones_initializer(),
+        "tf": tf, "np": np, "written": written, "multiplied": multiplied,
+        "project": project, "ones": tf.ones_initializer(),
         "M": tf.constant(rng.rand(3, 4).astype(np.float32)), "I": tf.constant(rng.randint(0, 6, (3, 4)), tf.int32),
         "V": tf.constant([0.5, 1.5, -1.0, 0.5, 2.5, 1.0]), "S": tf.constant(["hello there", " two  words", "Foo"]),
         "C": tf.constant((rng.randn(2, 3) + 1j * rng.randn(2, 3)).astype(np.complex64)),
         "Q": tf.constant((rng.randn(2, 3, 3) + 3 * np.eye(3)).astype(np.float32)),
         "P": tf.constant(rng.rand(2, 5, 6, 2).astype(np.float32)), "L": tf.constant([[0, 1], [2, 0]], tf.int64),
+        "T": tf.constant(2 * rng.randn(6, 3, 4).astype(np.float32)),
+        "W": tf.SparseTensor([[0, 0], [0, 1], [1, 0], [1, 1], [2, 0]], tf.constant([1, 1, 0, 2, 2]), [3, 2]),
     }  # fmt: skip

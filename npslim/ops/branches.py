@@ -11,9 +11,10 @@ from npslim.caller import user_line
 from npslim.convert import as_tensor
 from npslim.errors import ArgumentTypeError, InvalidArgumentError
 from npslim.graph import Graph, control_dependencies, needed
-from npslim.nested import mapped
+from npslim.nested import flat, mapped, packed
 from npslim.op import op
 from npslim.ops.shape import identity, zeros_like
+from npslim.ops.tensor_array import TensorArray
 from npslim.registry import ABOVE
 from npslim.spec import Spec
 from npslim.tensor import Node
@@ -120,7 +121,13 @@ def trace(name, function, outer, args=()):
     with branch.as_default():
         inner = [branch.stand_in(spec, "loop_var") for spec in args]
         result = function(inner)
-        return branch, inner, mapped(lambda x: branch.adopt(_as_result(name, x)), result)
+        return branch, inner, mapped(lambda x: _adopted(branch, name, x), result)
+
+
+def _adopted(branch, name, x):
+    if isinstance(x, TensorArray):
+        return x.with_flow(branch.adopt(x.flow))
+    return branch.adopt(_as_result(name, x))
 
 
 def _as_result(name, x):
@@ -146,3 +153,14 @@ def stands_for_state(x):
             return False
         x, graph = outer, outer.graph
     return x.op.op.name == "variable"
+
+
+def tensors_of(structure):
+    """The leaves of a nesting as tensors; that of a TensorArray is its flow."""
+    return [x.flow if isinstance(x, TensorArray) else as_tensor(x) for x in flat(structure)]
+
+
+def with_tensors(structure, tensors):
+    """`structure` with the leaves that `tensors_of` gave replaced by `tensors`, in order."""
+    pairs = zip(flat(structure), tensors, strict=True)
+    return packed(structure, [x.with_flow(y) if isinstance(x, TensorArray) else y for x, y in pairs])

@@ -6,9 +6,9 @@ from npslim.caller import user_line
 from npslim.convert import as_tensor, constant_value, contains_tensor
 from npslim.errors import ArgumentTypeError, DTypeError
 from npslim.graph import control_dependencies, get_default_graph
-from npslim.nested import flat, mapped, outline, packed
+from npslim.nested import mapped, outline
 from npslim.op import op
-from npslim.ops.branches import TAPE, Side, has_gradient, outside, trace
+from npslim.ops.branches import TAPE, Side, has_gradient, outside, tensors_of, trace, with_tensors
 from npslim.ops.debug import Assert
 from npslim.ops.elementwise import add_n
 from npslim.ops.logic import cast, less_equal
@@ -73,12 +73,12 @@ def cond(pred, true_fn=None, false_fn=None, strict=False, name=None, fn1=None, f
         (true, _, true_result), (false, _, false_result) = traced
         _check_alike(true_result, false_result)
         captured = list(dict.fromkeys([*true.captured, *false.captured]))
-        sides = tuple(Side(b, [b.adopt(x) for x in captured], flat(result)) for b, _, result in traced)
+        sides = tuple(Side(b, [b.adopt(x) for x in captured], tensors_of(result)) for b, _, result in traced)
         for side in sides:
             side.mark = len(side.graph.nodes)
         with control_dependencies(outside(true, false)):
             found = choose(pred, *captured, sides=sides, tapes=0, name="Merge")
-    return packed(true_result, found[:-1])
+    return with_tensors(true_result, found[:-1])
 
 
 def _unwrapped(result, strict):
@@ -93,7 +93,7 @@ def _check_alike(a, b):
             "true_fn and false_fn must return the same structure.", expected=f"{outline(a)}, as true_fn",
             got=f"{outline(b)} from false_fn", made_at=user_line(),
         )  # fmt: skip
-    for p, q in zip(flat(a), flat(b), strict=True):
+    for p, q in zip(tensors_of(a), tensors_of(b), strict=True):
         if p.spec.dtype != q.spec.dtype:
             raise DTypeError(
                 "Outputs of true_fn and false_fn must have the same type.", expected=f"{p.spec} ({p.name}), as true_fn",

@@ -258,3 +258,35 @@ def _(x):
 
 invert_permutation.cases(lambda rng: (np.array([2, 0, 1], np.int32),), lambda rng: (np.zeros(0, np.int64),))
 invert_permutation.rejects("rank 1", lambda rng: (np.zeros((2, 2), np.int32),))
+
+
+@op(host=("indices", "dims"), differentiable=False, exact=True, reference=lambda indices, dims: np.array(
+    [[i // int(np.prod(dims[axis + 1 :])) % n for i in indices.ravel()] for axis, n in enumerate(dims)], indices.dtype
+).reshape(len(dims), *indices.shape))  # fmt: skip
+def unravel_index(indices, dims):
+    """The coordinates of flat places in an array of the shape `dims`: `[...]` to `[rank, ...]`.
+
+    Raises InvalidArgumentError for a place outside of it.
+    """
+    size = int(np.prod(dims))
+    if ((indices < 0) | (indices >= size)).any():
+        raise InvalidArgumentError(
+            "unravel_index: out of range.", expected=f"0 <= index < {size}", got=indices.tolist()
+        )
+    return np.stack(np.unravel_index(indices, dims.tolist())).astype(indices.dtype)
+
+
+@unravel_index.shape
+def _(indices, dims):
+    if dims.shape is not None and len(dims.shape) != 1:
+        raise ShapeError("unravel_index: dims is a shape.", expected="rank 1", got=show_shape(dims.shape))
+    known = indices.shape is not None and dims.shape is not None
+    return Spec((dims.shape[0], *indices.shape) if known else None, indices.dtype)
+
+
+unravel_index.cases(
+    lambda rng: (np.array([5, 0, 23], np.int32), np.array([2, 3, 4], np.int32)),
+    lambda rng: (np.array(7), np.array([3, 3])),
+    lambda rng: (np.array([[1, 2]]), np.array([4])),
+)
+unravel_index.rejects("dims is a shape", lambda rng: (np.array([1]), np.array(3)))

@@ -5,12 +5,13 @@ from npslim.caller import user_line
 from npslim.convert import as_tensor
 from npslim.errors import ArgumentTypeError, DTypeError, GradientError, InvalidArgumentError, ShapeError
 from npslim.graph import control_dependencies, get_default_graph
-from npslim.nested import flat, outline, packed
+from npslim.nested import flat, outline
 from npslim.op import op
-from npslim.ops.branches import TAPE, Side, has_gradient, outside, trace
+from npslim.ops.branches import TAPE, Side, has_gradient, outside, tensors_of, trace, with_tensors
 from npslim.ops.elementwise import add
 from npslim.ops.logic import less, logical_and
 from npslim.ops.shape import zeros_like
+from npslim.ops.tensor_array import TensorArray
 from npslim.spec import Spec, TensorShape, as_shape, show_shape
 from npslim.tensor import Tensor
 
@@ -107,22 +108,26 @@ def while_loop(
         raise InvalidArgumentError("No loop variables provided.", expected="at least one", got=loop_vars)
     outer = get_default_graph()
     with outer.name_scope(name or "while"):
-        first = [as_tensor(x) for x in flat(structure)]
+        first = tensors_of(structure)
         if maximum_iterations is not None:
             first, structure, cond, body = _counted(first, structure, cond, body, maximum_iterations)
-        specs = _invariants(first, shape_invariants, counted=maximum_iterations is not None)
-        test_branch, test_inner, test_result = trace("cond", lambda xs: cond(*packed(structure, xs)), outer, specs)
-        body_branch, body_inner, body_result = trace("body", lambda xs: body(*packed(structure, xs)), outer, specs)
+        specs = _invariants(first, structure, shape_invariants, counted=maximum_iterations is not None)
+        test_branch, test_inner, test_result = trace(
+            "cond", lambda xs: cond(*with_tensors(structure, xs)), outer, specs
+        )
+        body_branch, body_inner, body_result = trace(
+            "body", lambda xs: body(*with_tensors(structure, xs)), outer, specs
+        )
         _check_test(test_result)
-        check_turn(first, specs, flat(_like_structure(body_result, structure)))
+        check_turn(first, specs, tensors_of(_like_structure(body_result, structure)))
         captured = list(dict.fromkeys([*test_branch.captured, *body_branch.captured]))
         test, turn = (
-            Side(b, [*inner, *(b.adopt(x) for x in captured)], flat(result))
+            Side(b, [*inner, *(b.adopt(x) for x in captured)], tensors_of(result))
             for b, inner, result in ((test_branch, test_inner, test_result), (body_branch, body_inner, body_result))
         )
         with control_dependencies(outside(test_branch, body_branch)):
             found = loop(*first, *captured, test=test, body=turn, count=len(first), taped=Taped(), name="Exit")[:-1]
-    result = packed(structure, found)
+    result = with_tensors(structure, found)
     if maximum_iterations is not None:
         result, found = result[1], found[1:]
     if several and (return_same_structure or len(found) > 1):
@@ -144,9 +149,10 @@ def _counted(first, structure, test, body, limit):
     return [start, *first], [start, structure], below, counting
 
 
-def _invariants(first, shapes, counted):
+def _invariants(first, structure, shapes, counted):
     """The specs of the loop's variables on every turn. Raises ShapeError for a first value that does not fit."""
-    specs = [Spec(x.spec.shape, x.spec.dtype) for x in first]
+    arrays = [isinstance(leaf, TensorArray) for leaf in flat(structure)]  # their flows take any shape
+    specs = [Spec(None if free else x.spec.shape, x.spec.dtype) for x, free in zip(first, arrays, strict=True)]
     if shapes is None:
         return specs
     shapes = flat(shapes) if any(isinstance(s, TensorShape) for s in flat(shapes)) else list(shapes)
@@ -154,6 +160,8 @@ def _invariants(first, shapes, counted):
     places = first[1:] if counted else first
     if len(shapes) != len(places):
         raise InvalidArgumentError("shape_invariants differ from loop_vars.", expected=len(places), got=len(shapes))
+    arrays = arrays[1:] if counted else arrays
+    shapes = [None if free else shape for shape, free in zip(shapes, arrays, strict=True)]
     for shape, x in zip(shapes, places, strict=True):
         if not _says_less(shape, x.spec.shape):
             raise ShapeError(

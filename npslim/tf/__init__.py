@@ -412,9 +412,10 @@ _ELSEWHERE = {
     "npslim.ops.rearrange":
         "argsort batch_gather broadcast_to dynamic_partition ensure_shape matrix_band_part roll sequence_mask sort",
     "npslim.ops.records": "decode_csv",
-    "npslim.ops.sizes": "invert_permutation",
+    "npslim.ops.sizes": "invert_permutation unravel_index",
     "npslim.ops.sparse_products": "sparse_tensor_dense_matmul sparse_to_indicator",
     "npslim.ops.strings": "regex_replace string_join string_to_hash_bucket_fast",
+    "npslim.ops.tensor_array": "TensorArray",
     "npslim.partitioners":
         "fixed_size_partitioner min_max_variable_partitioner variable_axis_size_partitioner",
     "npslim.tf.config":

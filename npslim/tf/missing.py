@@ -21,7 +21,6 @@ LEFT_OUT = {
     "lite": "there is no TensorFlow Lite",
     "xla": "there is no XLA",
     "bfloat16": "NumPy has no bfloat16; checkpoints and graphs of it are read as float32",
-    "TensorArray": "map_fn, scan, foldl and dynamic_rnn gather what the turns of a loop give",
     "Layer": "layers are functions here, not objects; npslim.layers has them",
     "InputSpec": "layers are functions here, not objects; npslim.layers has them",
     "distributions": "there are no distributions; random_normal and its kin draw numbers",

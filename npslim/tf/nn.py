@@ -18,6 +18,8 @@ from npslim.ops.conv import (
     depthwise_conv2d_native,
     separable_conv2d,
 )
+from npslim.ops.ctc import ctc_loss
+from npslim.ops.ctc_decoders import ctc_beam_search_decoder, ctc_greedy_decoder
 from npslim.ops.embedding import embedding_lookup, embedding_lookup_sparse, safe_embedding_lookup_sparse
 from npslim.ops.linear import matmul
 from npslim.ops.normalize import (

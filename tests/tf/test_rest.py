@@ -139,8 +139,6 @@ def test_old_ways_to_say_it(tmp_path):
     assert tf.compat.v1.placeholder is tf.placeholder and tf.compat.v1.train.Saver is tf.train.Saver
     with pytest.raises(AttributeError, match="no TensorFlow 2 mode"):
         _ = tf.compat.v2
-    with pytest.raises(AttributeError, match="map_fn, scan"):
-        _ = tf.TensorArray
     writer = tf.train.SummaryWriter(str(tmp_path))
     writer.close()
     assert tf.gradients(x, x, unconnected_gradients=tf.UnconnectedGradients.ZERO)
