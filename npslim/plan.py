@@ -40,6 +40,8 @@ class Step:
     @property
     def nodes(self):
         """The nodes that the step computes."""
+        if self.sides:
+            return tuple(node for part in self.parts for node in part.nodes)
         return self.group or (() if self.rewritten else (self.node,))
 
     @property

@@ -11,6 +11,7 @@ import math
 
 from npslim.convert import is_state
 from npslim.fast.buffers import pure
+from npslim.fast.update_steps import takes_no_memory
 from npslim.fast.workers import side_by_side
 from npslim.flops import flops
 from npslim.plan import Step
@@ -27,7 +28,7 @@ EFFECTS = {"read", "assign_add", "assign_sub"}
 def put_side_by_side(draft):
     """Sequences of steps that gain by it become one step with two sides."""
     steps, cells = draft.plan.steps, {slot for tensor, slot in draft.plan.slots.items() if is_state(tensor)}
-    times = [seconds(step) if fits(step) else None for step in steps]
+    times = [seconds(step) for step in steps]
     ends = best_ends(steps, times, cells)
     found, i = [], 0
     while i < len(steps):
@@ -37,28 +38,32 @@ def put_side_by_side(draft):
     steps[:] = found
 
 
-def fits(step):
-    """True if the step may run on another thread, beside steps that it neither reads nor is read by."""
-    own = step.node.op.kernel.__module__.startswith("npslim.")
-    effect = step.node.op.name in EFFECTS
-    return own and not any(node.control_inputs for node in (step.node, *step.nodes)) and (effect or pure(step))
+def kind(step):
+    """What may run beside each other is of one kind; None if nothing runs beside the step.
+
+    Updates in place are a kind of their own: when the first of them begins, all else must have the memory it needs.
+    """
+    waits = any(node.control_inputs for node in (step.node, *step.nodes))
+    if waits or not step.node.op.kernel.__module__.startswith("npslim."):
+        return None
+    if takes_no_memory(step):
+        return "update"
+    return "value" if pure(step) or step.node.op.name in EFFECTS else None
 
 
 def seconds(step):
     """About how long a step takes on one thread."""
-    total = 0
-    for node in step.nodes:
-        if (
-            not node.outputs
-            or node.op.name in VIEWS
-            or any(t.spec.shape is None for t in (*node.inputs, *node.outputs))
-        ):
-            continue
-        shapes = [[_usual(t.spec.shape) for t in tensors] for tensors in (node.inputs, node.outputs)]
-        elements = max(math.prod(shape) for shape in (*shapes[0], *shapes[1]))
-        count = flops(node.op.name, node.attrs, *shapes)
-        total += count / PRODUCTS if node.op.name in SUMS else elements * PASSES
-    return total
+    return sum(_seconds(node) for node in step.nodes if node.outputs and node.op.name not in VIEWS)
+
+
+def _seconds(node):
+    inputs, outputs = ([t.spec.shape for t in tensors] for tensors in (node.inputs, node.outputs))
+    if None in inputs or None in outputs:
+        return 0
+    inputs, outputs = ([_usual(shape) for shape in shapes] for shapes in (inputs, outputs))
+    if node.op.name in SUMS:
+        return flops(node.op.name, node.attrs, inputs, outputs) / PRODUCTS
+    return max(math.prod(shape) for shape in (*inputs, *outputs)) * PASSES
 
 
 def _usual(shape):
@@ -68,20 +73,21 @@ def _usual(shape):
 def best_ends(steps, times, cells):
     """For each step, the end of the sequence that begins there and is best put side by side, or the next step."""
     gains, ends = [0.0] * (len(steps) + 1), list(range(1, len(steps) + 1))
+    kinds = [kind(step) for step in steps]
     for i in range(len(steps) - 1, -1, -1):
         gains[i] = gains[i + 1]
-        if times[i] is not None and times[i] >= LARGE:
-            for end, gain in sequences(steps, times, cells, i):
+        if kinds[i] is not None and times[i] >= LARGE:
+            for end, gain in sequences(steps, times, kinds, cells, i):
                 if gain + gains[end] > gains[i]:
                     gains[i], ends[i] = gain + gains[end], end
     return ends
 
 
-def sequences(steps, times, cells, begin):
+def sequences(steps, times, kinds, cells, begin):
     """(end, seconds that are gained) of sequences that begin there and end with a large step."""
     parts, large, alone = Parts(cells), 0, 0.0
     for i in range(begin, len(steps)):
-        if times[i] is None or large > REACH:
+        if kinds[i] != kinds[begin] or large > REACH:
             return
         parts.add(steps[i], times[i])
         if times[i] >= LARGE:

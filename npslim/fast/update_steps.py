@@ -111,6 +111,13 @@ def _without_desks(step):
     return by_product(UPDATES[step.node.op.name][0], step.node.attrs) is not None
 
 
+def takes_no_memory(step):
+    """True if the step is an update in place that takes hardly any memory, on whatever thread it runs."""
+    if step.node.op.name not in UPDATES or step.cells or not (step.group or not step.rewritten):
+        return False
+    return _is_tiny(step) or (step.rewritten and _without_desks(step))
+
+
 def _is_tiny(step):
     shape, cells = step.node.outputs[0].spec.shape, UPDATES[step.node.op.name][1]
     return is_full(shape) and math.prod(shape) * cells < SMALL

@@ -113,6 +113,36 @@ def test_sides_allocate_no_more_than_steps_one_after_the_other():
     assert large[1] <= large[0]
 
 
+@pytest.mark.parametrize(
+    "optimizer, together",
+    [
+        (lambda: slim.MomentumOptimizer(0.01, 0.9), True),
+        (lambda: slim.MomentumOptimizer(0.01, 0.9, use_nesterov=True), False),
+        (lambda: slim.AdamOptimizer(0.01), False),
+    ],
+)
+def test_updates_side_by_side_are_those_that_take_no_memory(optimizer, together):
+    found = []
+    for threads in (1, 2):
+        with slim.Graph().as_default():
+            slim.set_random_seed(1)
+            x = slim.placeholder(slim.float32, [16, 256])
+            slim.losses.add_loss(slim.reduce_mean(slim.square(slim.stack(x, slim.fully_connected, [256, 128, 10]))))
+            train = slim.learning.create_train_op(slim.losses.get_total_loss(), optimizer())
+            session = slim.Session(threads=threads)
+            session.run(slim.global_variables_initializer())
+            for _ in range(4):
+                session.run(train, {x: np.random.default_rng(2).normal(size=(16, 256)).astype("f")})
+            found.append(session.run(slim.global_variables()))
+            parts = [part for step in with_sides(session, train) for part in step.parts]
+            large = [
+                part for part in parts if getattr(part.kernel, "label", "") in ("blocked", "joined with its gradient")
+            ]
+            assert bool(large) == (together and threads > 1)
+    for a, b in zip(*found, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
 def test_steps_in_an_order_of_their_own_stay_where_they_are():
     """Neither control dependencies nor effects change their order, nor does what another thread should not run."""
     seen = []
@@ -156,7 +186,7 @@ def _(x):
 
 @pytest.mark.parametrize("number", [0, 1])
 def test_an_error_of_either_side_names_its_node(number, monkeypatch):
-    monkeypatch.setattr(sides, "fits", lambda step: not step.node.control_inputs and not step.context)
+    monkeypatch.setattr(sides, "kind", lambda step: None if step.node.control_inputs or step.context else "value")
     x = [slim.placeholder(slim.float32, SIZE) for _ in range(2)]
     y = slim.concat(
         [breaks(slim.conv2d(t, 16, [3, 3]) * 0 + t[0, 0, 0, 0], name=f"breaks{i}") for i, t in enumerate(x)], 3
