@@ -406,7 +406,9 @@ def _feed_items(feed_dict):
     if feed_dict is not None and not isinstance(feed_dict, dict):
         raise ArgumentTypeError("feed_dict is no dictionary.", expected="{tensor: value}", got=type(feed_dict).__name__)
     for key, value in (feed_dict or {}).items():
-        if hasattr(key, "_components"):
+        if type(key) is Tensor:
+            yield key, value
+        elif hasattr(key, "_components"):
             yield from zip(key._components()[0], value, strict=True)
         elif isinstance(key, list | tuple):
             yield from zip(key, value, strict=True)

@@ -72,7 +72,7 @@ def _as_size(size):
 
 def compatible(a, b):
     """True if shapes `a` and `b` may turn out to be the same."""
-    if a is None or b is None:
+    if a is None or b is None or a == b:
         return True
     return len(a) == len(b) and all(x is None or y is None or x == y for x, y in zip(a, b, strict=True))
 
