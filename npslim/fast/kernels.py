@@ -92,8 +92,8 @@ def matmul(arena, a, b, *, transpose_a=False, transpose_b=False):
         return None
     a = a.T if transpose_a else a
     b = b.T if transpose_b else b
-    shape = (a.shape[0], b.shape[1])
-    y = take(arena, shape, a.dtype)
+    m, n = len(a), b.shape[1]
+    y = arena.take((m, n), a.dtype, m * n)
     large_product(a, b, y)
     return y
 

@@ -124,6 +124,8 @@ def _spare(cell, spares):
 
 def _factors_as_wanted(spares, value, x, g):
     """Put the second factor of a gradient among the spares if it must be laid out anew; all of it if need be."""
+    if x.flags.c_contiguous and g.flags.c_contiguous and value.flags.c_contiguous:
+        return
     x_flat, columns = flat(x), flat(g)
     if not _fit(x_flat, columns, value):
         spares[id(x), id(g)] = (x_flat.T @ columns).reshape(value.shape)
