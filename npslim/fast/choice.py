@@ -20,6 +20,7 @@ DEFAULTS = {
 }
 
 FEW = 8  # channels; below, a row of a window is too short to be copied quickly
+LINES = 64  # channels in and out; below, to add to the output for each tap takes longer than to copy windows
 PLACES = 256  # of all images; below, the factors of Winograd's filters take longer than they save
 
 
@@ -32,6 +33,8 @@ def algorithm(kernel, strides, c, o, places, width, by_filter=False):
     if kernel == (3, 3) and strides == (1, 1) and enough:
         return "winograd"
     narrow = width < figures()["windows"] or kernel[1] > 3
+    if 1 in kernel and strides == (1, 1) and min(c, o) >= LINES and (narrow or kernel[1] == 1):
+        return "lines"
     return "columns" if narrow and c >= FEW or strides != (1, 1) else "windows"
 
 

@@ -1,11 +1,11 @@
 """The fast kernels of convolutions: which algorithm, on which arrays.
 
-before: conv.py, columns.py, winograd.py, depthwise.py, several.py   next: kernels.py
+before: conv.py, columns.py, lines.py, winograd.py, depthwise.py, several.py   next: kernels.py
 """
 
 import numpy as np
 
-from npslim.fast import columns, depthwise, several, winograd2, winograd4
+from npslim.fast import columns, depthwise, lines, several, winograd2, winograd4
 from npslim.fast import conv as windows
 from npslim.fast.arena import take
 from npslim.fast.blas import large_product, product
@@ -41,7 +41,9 @@ class Convolution:
             self.algorithm = "columns" if not inside else "products of images" if given.channels_first else "product"
         elif wanted == "input" and self.algorithm != "winograd" and columns.adds_planes(w, out):
             self.algorithm = "planes"
-        self.direct = windows if self.algorithm == "windows" else columns
+        elif self.algorithm == "lines" and not lines.fit(given.kernel, given.strides, pads):
+            self.algorithm = "columns"
+        self.direct = {"windows": windows, "lines": lines}.get(self.algorithm, columns)
 
     def described(self):
         """What it is computed by: " by windows"."""

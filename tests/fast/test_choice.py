@@ -31,6 +31,11 @@ def test_without_a_stored_table_the_defaults_count(cache):
     assert [algorithm(*one, 512, 512, width=56) for one in rare] == ["columns"] * 3
     assert [algorithm((5, 5), (1, 1), c, 32, width=14) for c in (1, 32)] == ["windows", "columns"]
     assert [algorithm((3, 3), (1, 1), 32, 32, width=width) for width in (14, 56)] == ["columns", "windows"]
+    lines = [((7, 1), 64), ((1, 7), 64), ((1, 3), 64), ((1, 7), 32)]
+    assert [algorithm(kernel, (1, 1), c, 64, width=17) for kernel, c in lines] == ["lines"] * 3 + ["columns"]
+    assert [algorithm((1, 3), (1, 1), 64, 64, width=56), algorithm((1, 3), (2, 2), 64, 64, width=9)] == [
+        "windows", "columns"
+    ]  # fmt: skip
 
 
 def test_a_stored_table_counts_on_its_machine(cache, monkeypatch):

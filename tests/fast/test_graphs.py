@@ -26,6 +26,7 @@ from npslim.fast import (
     depthwise,
     folding,
     kernels,
+    lines,
     loops,
     near,
     pool,
@@ -49,6 +50,7 @@ SMALL = [  # what a plan asks before it does something for large arrays
     (columns, "DEEP", 2), (choice, "PLACES", 1), (winograd2, "PIECES", 3), (winograd2, "ELEMENTS", 3),
     (depthwise, "TILE", 12), (depthwise, "LEAST", 6), (depthwise, "GROUP", 6), (depthwise, "SHORT", 4),
     (depthwise, "LONG", 6), (several, "PLACES", 2),
+    (choice, "LINES", 1), (lines, "PLACES", 6), (lines, "LEAST", 6), (lines, "WHOLE", 40), (lines, "BAND", 1),
 ]  # fmt: skip
 FIGURES = {"winograd": {"forward": [1, 1], "filter": [1, 1]}, "windows": 4, "tile": 256}
 TIMES = (1, 1, 4, 20)  # as many elements, so that some are large and some small

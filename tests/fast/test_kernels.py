@@ -6,8 +6,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 import npslim as slim
-from npslim.fast import batch_norm, columns, conv, depthwise, near, pool, several, winograd, winograd2, winograd4
+from npslim.fast import batch_norm, columns, conv, depthwise, lines, near, pool, several, winograd, winograd2, winograd4
 from npslim.fast.arena import Arena
+from npslim.fast.convolutions import Convolution
 from npslim.fast.kernels import FAST
 from npslim.ops.conv import (
     conv2d,
@@ -55,6 +56,10 @@ def tiles(request, monkeypatch):
         monkeypatch.setattr(columns, "figures", lambda: {"tile": 256})
         monkeypatch.setattr(columns, "WHOLE", 0)
         monkeypatch.setattr(columns, "FEW", 9)
+        monkeypatch.setattr(lines, "PLACES", 6)
+        monkeypatch.setattr(lines, "LEAST", 6)
+        monkeypatch.setattr(lines, "WHOLE", 40)
+        monkeypatch.setattr(lines, "BAND", 1)
         monkeypatch.setattr(winograd, "PART", 2)
         monkeypatch.setattr(winograd, "STRETCH", 3)
         monkeypatch.setattr(winograd2, "PIECES", 3)
@@ -112,14 +117,18 @@ def test_dilated_windows_with_strides_are_left_to_the_plain_kernel():
 
 
 @st.composite
-def convolutions(draw):
-    """(x, w, g, attrs) of a convolution."""
+def convolutions(draw, lines=False):
+    """(x, w, g, attrs) of a convolution. lines: by one row or one column, without strides or zeros beside them."""
     kernel, strides = draw(st.tuples(*[st.integers(1, 5)] * 2)), draw(st.tuples(*[st.integers(1, 3)] * 2))
+    if lines:
+        kernel, strides = draw(st.sampled_from([(1, kernel[1]), (kernel[0], 1)])), (1, 1)
     dilations = draw(st.tuples(*[st.integers(1, 3)] * 2)) if strides == (1, 1) else (1, 1)
     n, h, w = draw(st.integers(1, 3)), draw(st.integers(1, 11)), draw(st.integers(1, 11))
     c, o = draw(st.integers(1, 4)), draw(st.integers(1, 4))
     pads = st.tuples(st.integers(0, 6), st.integers(0, 6))
     padding = draw(st.one_of(st.sampled_from(["SAME", "VALID"]), st.tuples(pads, pads)))
+    if lines and isinstance(padding, tuple):
+        padding = (padding[0], (0, 0)) if kernel[1] == 1 else ((0, 0), padding[1])
     if isinstance(padding, tuple):
         room = [size + sum(p) for size, p in zip((h, w), padding, strict=True)]
         padding = ((0, 0), *padding, (0, 0))
@@ -137,7 +146,7 @@ def convolutions(draw):
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(convolutions(), st.sampled_from(["windows", "columns"]), st.sampled_from([(1, 1), (9, 1), (9, 8)]))
+@given(convolutions(), st.sampled_from(["windows", "columns", "lines"]), st.sampled_from([(1, 1), (9, 1), (9, 8)]))
 def test_drawn_convolutions(tiles, monkeypatch, drawn, algorithm, channels):
     monkeypatch.setattr("npslim.fast.convolutions.algorithm", lambda *_: algorithm)
     for name, least in zip(("DEEP", "PLANES"), channels, strict=True):
@@ -151,6 +160,24 @@ def test_drawn_convolutions(tiles, monkeypatch, drawn, algorithm, channels):
         check_sums(depthwise_conv2d_native, (x, some), attrs)
         check_sums(depthwise_conv2d_native_backprop_input, (x, some, g), attrs)
         check_sums(depthwise_conv2d_native_backprop_filter, (x, some, g), attrs)
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(convolutions(lines=True))
+def test_drawn_convolutions_by_one_row_or_one_column(tiles, monkeypatch, drawn):
+    monkeypatch.setattr("npslim.fast.convolutions.algorithm", lambda *_: "lines")
+    x, w, g, attrs = drawn
+    check_sums(conv2d, (x, w), attrs)
+    check_sums(conv2d_backprop_input, (x, w, g), attrs)
+    check_sums(conv2d_backprop_filter, (x, w, g), attrs)
+
+
+def test_few_places_of_many_filters_by_one_row_are_shared_out_by_filters():
+    rng = np.random.default_rng(4)
+    x, w = rng.normal(size=(2, 8, 8, 64)), rng.normal(size=(1, 3, 64, 300))
+    attrs = {"strides": 1, "padding": "SAME"}
+    assert Convolution(x.shape, w.shape, attrs).algorithm == "lines"
+    check_sums(conv2d, (x, w), attrs)
 
 
 def largest_near(x):
