@@ -122,6 +122,25 @@ def test_rows_under_adam_move_all():
         np.testing.assert_allclose(session.run(w), expected, rtol=1e-6)
 
 
+@pytest.mark.parametrize("shape", [[2, 3], [None, 3], None])
+@pytest.mark.parametrize("ids", [[[0, 2, 2], [3, 3, 0]], [[1, 1, 1]]])
+def test_rows_taken_by_a_matrix_of_indices(ids, shape):
+    """As embeddings of sequences are: each row moves by the sum of its cotangents, under momentum, too."""
+    expected, state = np.arange(8.0).reshape(4, 2), np.zeros((4, 2))
+    w = slim.Variable(expected.copy())
+    given = slim.placeholder(slim.int32, shape if shape != [2, 3] else np.shape(ids))
+    rows = slim.gather(w, given)
+    (grad,) = slim.gradients(slim.reduce_sum(rows * rows), [w])
+    assert len(grad.indices.shape) == 1
+    train = slim.MomentumOptimizer(0.5, 0.75).apply_gradients([(grad, w)])
+    session = slim.Session()
+    session.run(slim.global_variables_initializer())
+    for _ in range(2):
+        session.run(train, {given: ids})
+        momentum(False)(expected, state, np.ravel(ids), 2 * expected[np.ravel(ids)])
+        np.testing.assert_allclose(session.run(w), expected, rtol=1e-12)
+
+
 # ---- nodes, slots and variables
 
 

@@ -1,5 +1,7 @@
 """Ops that take elements by their index, and put them."""
 
+import math
+
 import numpy as np
 
 from npslim.backend import array_module
@@ -8,9 +10,12 @@ from npslim.convert import as_tensor
 from npslim.errors import DTypeError, InvalidArgumentError, ShapeError
 from npslim.indexed_slices import IndexedSlices
 from npslim.op import op
+from npslim.ops.join import concat
 from npslim.ops.logic import where as chosen
 from npslim.ops.reduce import axes_of
-from npslim.spec import Spec, compatible, show_shape
+from npslim.ops.shape import reshape
+from npslim.ops.shape import shape as sizes_of
+from npslim.spec import Spec, compatible, is_full, show_shape
 
 
 def check_indices(indices, size, name="indices"):
@@ -64,8 +69,18 @@ def _(x, indices, *, axis):
 @gather.vjp
 def _(g, y, x, indices, *, axis):
     if axis == 0:
-        return IndexedSlices(g, indices, dense_like=x), None
+        return IndexedSlices(*_in_a_row(g, indices, x), dense_like=x), None
     return dense(g, indices, x, axis=axis), None
+
+
+def _in_a_row(g, indices, x):
+    """(cotangents of the rows that were taken of `x`, their indices), one after the other."""
+    if indices.spec.shape is not None and len(indices.spec.shape) == 1:
+        return g, indices
+    count = math.prod(indices.spec.shape) if is_full(indices.spec.shape) else -1
+    known = x.spec.shape is not None and is_full(x.spec.shape[1:])
+    sizes = [count, *x.spec.shape[1:]] if known else concat([count], sizes_of(x)[1:], axis=0)
+    return reshape(g, sizes), reshape(indices, [-1])
 
 
 gather.cases(
