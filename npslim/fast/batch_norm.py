@@ -13,7 +13,8 @@ import math
 import numpy as np
 
 from npslim.fast.arena import scratch
-from npslim.fast.loops import block_of_zeros, where_positive
+from npslim.fast.functions import where_positive
+from npslim.fast.loops import block_of_zeros
 from npslim.fast.tiles import halves
 from npslim.fast.workers import each
 

@@ -8,16 +8,18 @@ import math
 
 from npslim.fast.arena import LARGE, Arenas
 from npslim.fast.assign import take_over
-from npslim.fast.loops import FUNCTIONS
+from npslim.fast.functions import FUNCTIONS
+from npslim.fast.kernels import FAST
+from npslim.fast.loops import IN_PARTS
 from npslim.fast.update import UPDATES
 from npslim.plan import Step, shape_only_slots
 from npslim.spec import is_full
 
 # Ops whose outputs are arrays of their own, and ops with an effect that keep no input.
 FRESH = {
-    "bias_add_grad", "max_pool2d_grad", "fused_batch_norm_grad", "softmax_cross_entropy_with_logits", "softmax",
-    "matmul", "conv2d", "conv2d_backprop_input", "conv2d_backprop_filter", "where_v2", "relu", "relu6", "fill",
-    "standard_uniform", "standard_normal", "standard_truncated_normal", *FUNCTIONS,
+    *FAST, *FUNCTIONS, *(IN_PARTS - {"add_n"}), "fused_batch_norm_grad", "standard_normal", "standard_truncated_normal",
+    "softmax_cross_entropy_with_logits", "sparse_softmax_cross_entropy_with_logits", "l2_loss", "divide_no_nan",
+    "reduce_sum", "reduce_mean", "reduce_max", "reduce_min", "mean_share",
 }  # fmt: skip
 PARTS = {"slice_like", "split_evenly", "split_by_sizes", "unpack", "slice", "strided_slice_by"}
 KEEP_NOTHING = {*UPDATES, "assign", "assign_add", "assign_sub", "no_op"}
@@ -171,8 +173,8 @@ def reuse_buffers(draft):
                 groups.put_into(dying, step.outputs[0])
             step.kernel = loop.kernel(place, take)
             step.inputs = (lender, *loop.inputs) if take else loop.inputs
-            if take and step.outputs[0] not in small:
-                taken.add(step.outputs[0])
+            if take:
+                taken.update(slot for slot in step.outputs if slot not in small)
     take_over(draft.parts, groups, last, taken)
     if draft.loops:
         _give_back(draft, arena, _deaths(groups, members, taken, last, draft.plan.steps), lenders)

@@ -56,9 +56,9 @@ def correlate_filter(x, g, w, slide):
     totals = scratch(4, count * w.size, w.dtype).reshape(count, window, o)
 
     def one(group):
-        for part in found[group::count]:
+        for number, part in enumerate(found[group::count]):
             windows = columns(x, slide, g.shape, part)
-            product(windows.T, _matrix(g[part]), totals[group], add=float(part is not found[group]))
+            product(windows.T, _matrix(g[part]), totals[group], add=float(number > 0))
 
     each(one, range(count))
     for group in range(1, count):

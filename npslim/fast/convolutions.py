@@ -69,6 +69,8 @@ def convolution(step, attrs=None):
     node = step.node
     wanted = node.op.name.rpartition("_")[2]  # of conv2d_backprop_input
     x, w = node.inputs[0].spec.shape, (node.outputs[0] if wanted == "filter" else node.inputs[1]).spec.shape
+    if wanted == "transpose":
+        x, wanted = node.outputs[0].spec.shape, "input"
     if None in (x, w) or None in (*x[1:], *w):
         return None
     return Convolution((x[0] or 1, *x[1:]), w, attrs or node.attrs, wanted)
@@ -124,6 +126,15 @@ def conv2d_backprop_input(arena, like, w, g, **attrs):
             else:
                 correlate_input(cotangent, w.transpose(0, 1, 3, 2), target, slide, conv.direct.correlate)
     return x
+
+
+def conv2d_transpose(arena, x, w, output_shape, **attrs):
+    """`ops.conv.conv2d_transpose`: the gradient of the convolution that leads from `output_shape` to the shape of x."""
+    like = np.broadcast_to(x.dtype.type(0), tuple(int(size) for size in output_shape))
+    conv = Convolution(like.shape, w.shape, attrs) if like.ndim == 4 else None
+    if conv is None or (conv.output, conv.channels) != (x.shape, w.shape[2]):
+        return None  # the plain kernel tells what is wrong
+    return conv2d_backprop_input(arena, like, w, x, **attrs)
 
 
 def conv2d_backprop_filter(arena, x, like, g, **attrs):
@@ -185,10 +196,22 @@ def depthwise_conv2d_native(arena, x, w, **attrs):
 def depthwise_conv2d_native_backprop_input(arena, like, w, g, **attrs):
     """`ops.conv.depthwise_conv2d_native_backprop_input`."""
     conv = Depthwise(like.shape, w.shape, attrs)
-    if conv.rare or conv.several:
+    if conv.rare:
         return None
     x = take(arena, like.shape, g.dtype)
-    correlate_input(conv.last(g), w[..., 0], conv.last(x), conv.slide, depthwise.correlate)
+    if not conv.several:
+        correlate_input(conv.last(g), w[..., 0], conv.last(x), conv.slide, depthwise.correlate)
+        return x
+    g = conv.last(g)
+    one, term = take(arena, g[..., :: w.shape[3]].shape, g.dtype), take(arena, like.shape, g.dtype)
+    for k in range(w.shape[3]):  # the filters number k of all channels
+        one[...] = g[..., k :: w.shape[3]]
+        into = term if k else x
+        correlate_input(one, w[..., k], conv.last(into), conv.slide, depthwise.correlate)
+        if k:
+            np.add(x, term, out=x)
+    arena.give(one)
+    arena.give(term)
     return x
 
 
@@ -205,4 +228,4 @@ def depthwise_conv2d_native_backprop_filter(arena, x, like, g, **attrs):
     return w
 
 
-CONVOLUTIONS = (conv2d, conv2d_backprop_input, conv2d_backprop_filter)
+CONVOLUTIONS = (conv2d, conv2d_backprop_input, conv2d_backprop_filter, conv2d_transpose)

@@ -8,12 +8,13 @@ import math
 
 import numpy as np
 
-from npslim.fast.arena import scratch
+from npslim.fast.arena import scratch, take
 from npslim.fast.kernels import Placed
-from npslim.fast.tiles import stretches
+from npslim.fast.tiles import halves, stretches
 from npslim.fast.workers import each
 
 BLOCK = 1 << 15  # elements: 128 KB of float32
+LONG, NARROW, ROWS = 1 << 17, 16, 1 << 10  # elements of a gradient's part; the least that a row counts; rows at once
 _total = np.add.reduce
 
 
@@ -49,9 +50,9 @@ def _with_shares(arena, logits, loss):
     if logits.dtype.char not in "fd" or not logits.size or not logits.flags.c_contiguous:
         return None
     shares = arena.take(logits.shape, logits.dtype, logits.size)
-    losses = np.empty(logits.shape[:-1], logits.dtype)
-    flat, e, k = logits.reshape(-1, logits.shape[-1]), shares.reshape(-1, logits.shape[-1]), logits.shape[-1]
-    step = max(1, BLOCK // k)
+    losses = take(arena, logits.shape[:-1], logits.dtype)
+    flat, e, k = _flat(logits), _flat(shares), logits.shape[-1]
+    step = max(1, min(BLOCK // k, ROWS))
     places = losses.reshape(-1)
 
     def some(stretch):
@@ -65,6 +66,7 @@ def _with_shares(arena, logits, loss):
         each(some, stretches(len(flat), 2 * step))
     if not math.isfinite(_total(places, axis=0)):
         arena.give(shares)
+        arena.give(losses)
         return None
     return shares, losses
 
@@ -87,21 +89,40 @@ def softmax_cross_entropy_grad(arena, shares, labels, g):
     """`g * (shares * the labels' sum - labels)`, `g` and the sum with one element a row."""
     if not _alike(shares, g) or labels.shape != shares.shape or labels.dtype != shares.dtype:
         return None
-    out = arena.take(shares.shape, shares.dtype, shares.size)
-    np.multiply(shares, labels.sum(axis=-1, keepdims=True), out=out)
-    np.subtract(out, labels, out=out)
-    return np.multiply(g, out, out=out)
+
+    def one(part, out):
+        np.multiply(shares_of[part], _total(labels_of[part], axis=1, keepdims=True), out=out)
+        np.subtract(out, labels_of[part], out=out)
+        np.multiply(g_of[part], out, out=out)
+
+    shares_of, labels_of, g_of = _flat(shares), _flat(labels), g.reshape(-1, 1)
+    return _by_rows(one, take(arena, shares.shape, shares.dtype))
 
 
 def sparse_softmax_cross_entropy_grad(arena, shares, labels, g):
     """`g * shares`, less `g` at the label."""
     if not _alike(shares, g) or labels.shape != shares.shape[:-1] or not math.isfinite(g.sum()):
         return None
-    out = arena.take(shares.shape, shares.dtype, shares.size)
-    np.multiply(g, shares, out=out)
-    flat = out.reshape(-1, shares.shape[-1])
-    flat[np.arange(len(flat)), labels.reshape(-1)] -= g.reshape(-1)
+
+    def one(part, out):
+        np.multiply(g_of[part], shares_of[part], out=out)
+        for start in range(0, len(out), ROWS):
+            some = slice(start, start + ROWS)
+            out[some][np.arange(len(out[some])), numbers[part][some]] -= g_of[part][some, 0]
+
+    shares_of, g_of, numbers = _flat(shares), g.reshape(-1, 1), labels.reshape(-1)
+    return _by_rows(one, take(arena, shares.shape, shares.dtype))
+
+
+def _by_rows(work, out):
+    """`work(part, rows of the result)` for parts of the rows; the result."""
+    target = _flat(out)
+    each(lambda part: work(part, target[part]), halves(len(target), max(1, LONG // max(NARROW, out.shape[-1]))))
     return out
+
+
+def _flat(x):
+    return x.reshape(-1, x.shape[-1])
 
 
 def _alike(shares, g):

@@ -3,7 +3,7 @@
 Its result is a buffer of the arena. It gives None where the plain kernel shall do it: for another layout, a rare
 attribute, a small array.
 
-before: convolutions.py, batch_norm.py, pool.py, near.py   next: rewrite.py
+before: convolutions.py, batch_norm.py, pool.py, near.py, broadcast.py, moves.py, softmax.py   next: rewrite.py
 """
 
 import math
@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from npslim.fast import batch_norm, near, pool
+from npslim.fast import batch_norm, broadcast, moves, near, pool, softmax
 from npslim.fast.arena import take
 from npslim.fast.blas import large_product
 from npslim.fast.conv import Slide
@@ -21,17 +21,21 @@ from npslim.fast.convolutions import (
     conv2d,
     conv2d_backprop_filter,
     conv2d_backprop_input,
+    conv2d_transpose,
     convolution,
     depthwise_conv2d_native,
     depthwise_conv2d_native_backprop_filter,
     depthwise_conv2d_native_backprop_input,
 )
-from npslim.fast.loops import by_blocks, where_positive
-from npslim.fast.tiles import rows
+from npslim.fast.functions import where_positive
+from npslim.fast.loops import by_blocks
+from npslim.fast.tiles import halves, rows
+from npslim.fast.workers import each
 from npslim.ops.windows import per_dimension, sliding
 from npslim.spec import is_full
 
 SMALL = 1 << 12  # elements of a result: below, the plain kernel is as quick
+MATRICES = 1 << 14  # elements of several products that a thread takes at once
 
 
 @dataclass
@@ -60,7 +64,8 @@ class Placed:
             return None
         spec = step.node.outputs[0].spec
         small = fast in QUICK_WHEN_SMALL and is_full(spec.shape) and math.prod(spec.shape) < SMALL
-        if spec.dtype.char not in "fd" or small or (fast is near.pow and step.node.inputs[1].spec.shape != ()):
+        odd = spec.dtype.char not in "fd" and fast not in OF_ANY_DTYPE
+        if odd or small or (fast is near.pow and step.node.inputs[1].spec.shape != ()):
             return None
         attrs = {**step.node.attrs, "rough": True} if rough and fast in CONVOLUTIONS else step.node.attrs
         return cls(step, step.inputs, fast, attrs, step.kernel)
@@ -73,9 +78,9 @@ class Placed:
         """The function of an arena and the inputs' arrays."""
         plain, fast, attrs, given = self.plain, self.fast, self.attrs, self.given or len(self.step.node.inputs)
 
-        def placed(arena, *inputs):
-            result = fast(arena, *inputs, **attrs)
-            return plain(*inputs[:given]) if result is None else result
+        def placed(arena, *inputs, **context):
+            result = fast(arena, *inputs, **attrs, **context)
+            return plain(*inputs[:given], **context) if result is None else result
 
         placed.label = f"fast {fast.__name__}{self.algorithm()}"
         return placed
@@ -87,14 +92,25 @@ class Placed:
 
 
 def matmul(arena, a, b, *, transpose_a=False, transpose_b=False):
-    """The product of two matrices."""
+    """`ops.linear.matmul` of two matrices, or of as many of them on both sides."""
     if a.ndim != 2 or b.ndim != 2:
-        return None
+        return _of_many(arena, a, b, transpose_a, transpose_b)
     a = a.T if transpose_a else a
     b = b.T if transpose_b else b
     m, n = len(a), b.shape[1]
     y = arena.take((m, n), a.dtype, m * n)
     large_product(a, b, y)
+    return y
+
+
+def _of_many(arena, a, b, transpose_a, transpose_b):
+    if a.ndim != b.ndim or a.shape[:-2] != b.shape[:-2] or a.shape[0] == 0:
+        return None
+    a = a.swapaxes(-1, -2) if transpose_a else a
+    b = b.swapaxes(-1, -2) if transpose_b else b
+    y = take(arena, (*a.shape[:-1], b.shape[-1]), a.dtype)
+    some = halves(len(y), max(1, MATRICES * len(y) // max(1, y.size)))
+    each(lambda part: np.matmul(a[part], b[part], out=y[part]), some)
     return y
 
 
@@ -277,13 +293,22 @@ def lend(step, forwards):
 
 
 FAST = {
-    kernel.__name__: kernel
-    for kernel in (
-        matmul, concat, pad_by, conv2d, conv2d_backprop_input, conv2d_backprop_filter,
-        depthwise_conv2d_native, depthwise_conv2d_native_backprop_input, depthwise_conv2d_native_backprop_filter,
-        fused_batch_norm, fused_batch_norm_grad,
-        max_pool2d, max_pool2d_grad, avg_pool2d, avg_pool2d_grad, bias_add_grad,
-        near.local_response_normalization, near.sum_of_near, near.pow,
-    )
+    **broadcast.KERNELS,
+    **moves.KERNELS,
+    **softmax.KERNELS,
+    **{
+        kernel.__name__: kernel
+        for kernel in (
+            matmul, concat, pad_by, conv2d, conv2d_backprop_input, conv2d_backprop_filter, conv2d_transpose,
+            depthwise_conv2d_native, depthwise_conv2d_native_backprop_input, depthwise_conv2d_native_backprop_filter,
+            fused_batch_norm, fused_batch_norm_grad,
+            max_pool2d, max_pool2d_grad, avg_pool2d, avg_pool2d_grad, bias_add_grad,
+            near.local_response_normalization, near.sum_of_near, near.pow,
+        )
+    },
 }  # fmt: skip
-QUICK_WHEN_SMALL = (matmul, near.local_response_normalization, near.sum_of_near, near.pow)  # the plain kernels
+OF_ANY_DTYPE = {*broadcast.KERNELS.values(), *moves.KERNELS.values()}
+QUICK_WHEN_SMALL = {  # the plain kernels
+    matmul, near.local_response_normalization, near.sum_of_near, near.pow, softmax.softmax, softmax.log_softmax,
+    *OF_ANY_DTYPE,
+}  # fmt: skip

@@ -12,39 +12,18 @@ from typing import Any
 
 import numpy as np
 
-from npslim.fast.arena import scratch
+from npslim.fast.functions import FUNCTIONS, leaky_relu, reciprocal
 from npslim.fast.tiles import halves
 from npslim.fast.workers import each
 
 BLOCK = 1 << 18  # elements: 1 MB of float32
 SMALL = 1 << 12  # elements: below, the plain kernel is as quick
-BOOL, BITS = np.dtype(bool), {n: np.dtype(f"i{n}") for n in (2, 4, 8)}  # of a mask; as long as a floating number
+IN_PARTS = {"relu", "relu6", "square", "squared_difference", "rsqrt", "leaky_relu", "add_n"}  # see `parts_of`
 RUNNING, ZEROS, SIXES = "running", "zeros", "sixes"  # operands: what the part before gave, a block of zeros, of sixes
 CONSTANTS = {ZEROS: (), SIXES: (6,)}  # what `block_of_zeros` takes for them
 TARGETS = {  # what `explain` says: (in place of an input, into a buffer of an arena)
     (False, False): "", (False, True): ", into a buffer",
     (True, False): ", in place", (True, True): ", in place or into a buffer",
-}  # fmt: skip
-
-
-def where_positive(g, y, out):
-    """`g` where `y` is positive, else 0: the bits of `g` times 1 or 0, five times as quick as `np.where`, and exact."""
-    mask, bits = scratch(0, g.size, BOOL), BITS[g.itemsize]
-    np.greater(y.reshape(-1), 0, out=mask)
-    return np.multiply(g.view(bits), mask.view(np.int8).reshape(g.shape), out=out.view(bits))
-
-
-def where_inside(g, x, out):
-    """`g` where `x` is between 0 and 6, else 0, in the same way."""
-    mask, below, bits, x = scratch(0, g.size, BOOL), scratch(1, g.size, BOOL), BITS[g.itemsize], x.reshape(-1)
-    np.logical_and(np.greater(x, 0, out=mask), np.less(x, 6, out=below), out=mask)
-    return np.multiply(g.view(bits), mask.view(np.int8).reshape(g.shape), out=out.view(bits))
-
-
-FUNCTIONS = {
-    "add": np.add, "subtract": np.subtract, "multiply": np.multiply, "realdiv": np.divide, "maximum": np.maximum,
-    "minimum": np.minimum, "negative": np.negative, "exp": np.exp, "log": np.log, "sqrt": np.sqrt, "abs": np.abs,
-    "tanh": np.tanh, "bias_add": np.add, "relu_grad": where_positive,
 }  # fmt: skip
 
 
@@ -60,6 +39,12 @@ def parts_of(step):
         return [(np.maximum, (slots[0], ZEROS)), (np.minimum, (RUNNING, SIXES))]
     if name == "square":
         return [(np.multiply, (slots[0], slots[0]))]
+    if name == "squared_difference":
+        return [(np.subtract, slots), (np.multiply, (RUNNING, RUNNING))]
+    if name == "rsqrt":
+        return [(np.sqrt, slots), (reciprocal, (RUNNING,))]
+    if name == "leaky_relu":
+        return [(leaky_relu(node.attrs["alpha"]), slots)] if 0 < node.attrs["alpha"] <= 1 else None
     if name == "add_n":
         if len(slots) < 2:
             return None
@@ -68,7 +53,7 @@ def parts_of(step):
 
 
 def _loops_well(node):
-    if node.op.name not in FUNCTIONS and node.op.name not in ("relu", "relu6", "square", "add_n"):
+    if node.op.name not in FUNCTIONS and node.op.name not in IN_PARTS:
         return False
     spec = node.outputs[0].spec
     if not is_worth_it(spec) or node.attrs.get("data_format") not in (None, "NHWC"):
@@ -146,10 +131,10 @@ class Loop:
             whole = inputs[lead]
             if whole.size < SMALL:
                 return small(*inputs)
-            rows, copied = False, None
+            cut, copied = "flat", None
             if not _as_expected(inputs, kinds, whole.shape, dtype):
-                rows, copied = self._laid_out(inputs, whole.shape, place)
-                if not rows and copied is None:
+                cut, copied = self._laid_out(inputs, whole.shape, place)
+                if cut is None:
                     return small(*inputs)
             if place is not None and inputs[place].flags.writeable and inputs[place].flags.c_contiguous:
                 out = inputs[place]
@@ -160,7 +145,10 @@ class Loop:
             if copied is not None:
                 out[...] = inputs[copied]
                 inputs = (*inputs[:copied], out, *inputs[copied + 1 :])
-            by_blocks(parts, inputs, kinds, out, rows)
+            if cut == "images":
+                by_images(parts, inputs, kinds, out)
+            else:
+                by_blocks(parts, inputs, kinds, out, cut == "rows")
             return out
 
         def loop(*inputs):
@@ -178,9 +166,11 @@ class Loop:
         return operand if operand is RUNNING or operand in CONSTANTS else self.inputs.index(operand)
 
     def _laid_out(self, inputs, shape, place):
-        """(True if some arrays are columns of wider ones, number of the one that has to be copied first, or None).
+        """(How blocks are cut, number of the input that has to be copied first, or None).
 
-        That may be one number, repeated without memory for it. (False, None): something else is not as expected.
+        "rows": some arrays are columns of wider ones. "flat": the one that is copied, which may be one number, repeated
+        without memory for it, is the only one that is not as expected. "images": there are several such arrays. None:
+        something else is not as expected.
         """
         apart = [
             i
@@ -189,14 +179,16 @@ class Loop:
         ]
         others, kinds = ([x for i, x in enumerate(a) if i not in apart] for a in (inputs, self.kinds))
         fit = all(
-            inputs[i].shape == shape and inputs[i].dtype == self.spec.dtype and _in_order(inputs[i]) for i in apart
+            inputs[i].shape == shape and inputs[i].dtype == self.spec.dtype and in_order(inputs[i]) for i in apart
         )
+        if not fit or not _as_expected(others, kinds, shape, self.spec.dtype):
+            return None, None
         strange = [i for i in apart if not (_has_rows(inputs[i]) and self._may_lie_apart(i))]
-        if not fit or len(strange) > 1 or not _as_expected(others, kinds, shape, self.spec.dtype):
-            return False, None
-        if strange and not (self.used_first(self.inputs[strange[0]]) and place in (None, strange[0])):
-            return False, None
-        return len(apart) > len(strange), strange[0] if strange else None
+        if not strange:
+            return "rows", None
+        if len(strange) == 1 and self.used_first(self.inputs[strange[0]]) and place in (None, strange[0]):
+            return "rows" if len(apart) > 1 else "flat", strange[0]
+        return "images" if all(self._may_lie_apart(i) for i in apart) else None, None
 
     def _may_lie_apart(self, number):
         """True if NumPy's functions alone read the input, or those of ours that take their first operand as it lies."""
@@ -221,7 +213,7 @@ def _has_rows(x):
     return x.strides[-1] == x.itemsize and all(far == near * n for far, near, n in steps)
 
 
-def _in_order(x):
+def in_order(x):
     """True if later dimensions have the shorter strides, or none: what NumPy computes of them then has all in order."""
     strides = [step for step, n in zip(x.strides, x.shape, strict=True) if step and n > 1]
     return all(a >= b > 0 for a, b in itertools.pairwise([math.inf, *strides]))
@@ -256,6 +248,8 @@ def _at_once(parts, inputs, out):
 
 
 def _many(constant, out):
+    if out.size > BLOCK:
+        return block_of_zeros(1, out.dtype, *CONSTANTS[constant])
     return block_of_zeros(BLOCK, out.dtype, *CONSTANTS[constant])[: out.size].reshape(out.shape)
 
 
@@ -278,3 +272,12 @@ def by_blocks(parts, inputs, kinds, out, rows=False):
             function(*found, out=target)
 
     each(one, halves(len(out), length))
+
+
+def by_images(parts, inputs, kinds, out):
+    """The same along the first dimension, whatever lies between the elements of what is whole."""
+
+    def one(part):
+        _at_once(parts, [x[part] if kind == "whole" else x for x, kind in zip(inputs, kinds, strict=True)], out[part])
+
+    each(one, halves(len(out), max(1, BLOCK * len(out) // out.size)))

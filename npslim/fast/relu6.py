@@ -5,7 +5,8 @@ before: loops.py   next: rewrite.py
 
 import numpy as np
 
-from npslim.fast.loops import Loop, is_worth_it, where_inside
+from npslim.fast.functions import where_inside
+from npslim.fast.loops import Loop, is_worth_it
 
 
 def join_relu6_grads(draft):

@@ -42,7 +42,7 @@ def correlate_filter(x, g, w, slide):
     totals = scratch(4, count * w.size, w.dtype).reshape(count, c, kh * kw, m)
 
     def one(group):
-        for part in found[group::count]:
+        for number, part in enumerate(found[group::count]):
             source = g[part]
             if not source.flags.c_contiguous:
                 source = scratch(6, source.size, g.dtype).reshape(source.shape)
@@ -50,7 +50,7 @@ def correlate_filter(x, g, w, slide):
             source = source.reshape(-1, g.shape[3])
             for k, total in enumerate(totals[group]):
                 seen = columns(x[..., k], slide, g.shape, part)
-                product(seen, _of_channel(source, k, m), total, add=float(part is not found[group]))
+                product(seen, _of_channel(source, k, m), total, add=float(number > 0))
 
     each(one, range(count))
     for group in range(1, count):

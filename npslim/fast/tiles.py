@@ -1,14 +1,33 @@
 """How work is cut into tiles: by the shape alone, so that the same sums are added up whoever does them."""
 
 import functools
-import itertools
 import math
+from collections.abc import Sequence
 
 PARTS = 8  # at most, into which a long loop is cut
 
 
+class Parts(Sequence):
+    """Parts of some work, each made when it is asked for: thousands of slices would take as much as the work may.
+
+    make: the part of a number; numbers: a range of them.
+    """
+
+    def __init__(self, make, numbers):
+        self.make, self.numbers = make, numbers
+
+    def __len__(self):
+        return len(self.numbers)
+
+    def __getitem__(self, i):
+        return Parts(self.make, self.numbers[i]) if isinstance(i, slice) else self.make(self.numbers[i])
+
+    def __iter__(self):
+        return map(self.make, self.numbers)
+
+
 def cut(n, rows, columns, places, least=None):
-    """[(images, rows)] of tiles of about `places` places of `n` images: some rows of one image, or some images.
+    """(images, rows) of tiles of about `places` places of `n` images: some rows of one image, or some images.
 
     least: tiles may be as small as that if there are fewer than 4 otherwise.
     """
@@ -18,9 +37,14 @@ def cut(n, rows, columns, places, least=None):
         places = min(places, max(least, n * rows * columns // 4, 1))
     if rows * columns >= places:
         step = -(-rows // -(-rows * columns // places))
-        return [(slice(i, i + 1), slice(y, min(rows, y + step))) for i in range(n) for y in range(0, rows, step)]
-    step = max(1, places // (rows * columns))
-    return [(slice(i, min(n, i + step)), slice(0, rows)) for i in range(0, n, step)]
+        return Parts(functools.partial(_some_rows, rows, step), range(n * -(-rows // step)))
+    step, whole = max(1, places // (rows * columns)), slice(0, rows)
+    return Parts(lambda i: (slice(i, min(n, i + step)), whole), range(0, n, step))
+
+
+def _some_rows(rows, step, number):
+    image, y = divmod(number, -(-rows // step))
+    return slice(image, image + 1), slice(y * step, min(rows, (y + 1) * step))
 
 
 def stretches(count, least):
@@ -30,14 +54,13 @@ def stretches(count, least):
 
 
 def halves(count, most):
-    """[slice] of parts of `count` elements, as large as each other, of `most` at most: one, or an even number of them.
+    """Slices of parts of `count` elements, as large as each other, of `most` at most: one, or an even number of them.
 
     Two threads, or four, then have as much to do.
     """
     number = -(-count // max(1, most))
     number = min(count, number + number % 2) if number > 1 else number
-    bounds = [i * count // number for i in range(number + 1)] if number else []
-    return [slice(start, stop) for start, stop in itertools.pairwise(bounds)]
+    return Parts(lambda i: slice(i * count // number, (i + 1) * count // number), range(number))
 
 
 @functools.lru_cache(maxsize=256)

@@ -65,10 +65,10 @@ class Winograd:
             sums.fill(0)
 
         def one(group):
-            for tile in tiles[group::count]:
+            for number, tile in enumerate(tiles[group::count]):
                 v, u = self.room(5, tile, g, c), self.room(6, tile, g, o)
                 _by_parts(tile, (partial(self.input, x, first), v), (partial(self.cotangent, g), u))
-                _multiply(_places(v).transpose(0, 2, 1), _places(u), sums[group], tile is not tiles[group])
+                _multiply(_places(v).transpose(0, 2, 1), _places(u), sums[group], number > 0)
 
         each(one, range(count))
         for group in range(1, count):

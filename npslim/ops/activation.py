@@ -120,14 +120,14 @@ def _(g, y, x):
 
 elu.cases(_kinked, _empty)
 
-_SCALE, _ALPHA = 1.0507009873554804934193349852946, 1.6732632423543772848170429916717
+SCALE, ALPHA = 1.0507009873554804934193349852946, 1.6732632423543772848170429916717
 
 
-@op(holomorphic=True, reference=lambda x: _SCALE * (np.maximum(x, 0) + _ALPHA * (np.exp(np.minimum(x, 0)) - 1)))
+@op(holomorphic=True, reference=lambda x: SCALE * (np.maximum(x, 0) + ALPHA * (np.exp(np.minimum(x, 0)) - 1)))
 def selu(x):
     """elu with the scales that keep mean 0 and variance 1 (Klambauer et al., 2017)."""
     xp, of = array_module(x), x.dtype.type
-    return xp.where(x > 0, of(_SCALE) * x, of(_SCALE * _ALPHA) * xp.expm1(xp.minimum(x, of(0))))
+    return xp.where(x > 0, of(SCALE) * x, of(SCALE * ALPHA) * xp.expm1(xp.minimum(x, of(0))))
 
 
 selu.shape(floats)
@@ -135,7 +135,7 @@ selu.shape(floats)
 
 @selu.vjp
 def _(g, y, x):
-    return where_v2(x > 0.0, g * _SCALE, g * (y + _SCALE * _ALPHA))
+    return where_v2(x > 0.0, g * SCALE, g * (y + SCALE * ALPHA))
 
 
 selu.cases(_kinked, _empty)

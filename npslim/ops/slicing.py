@@ -145,7 +145,7 @@ slice_as.cases(lambda rng: (rng.normal(size=(3, 4)), np.array([1, 0], np.int32),
 # which of them a slice leaves out.
 
 
-def _index(plan, missing, numbers):
+def index_of(plan, missing, numbers):
     """The index that Python would see."""
     places = []
     for i, kind in enumerate(plan):
@@ -162,7 +162,7 @@ def _index(plan, missing, numbers):
 
 def _by_iteration(x, numbers, plan, missing):
     """The indexed elements one by one: positions are indexed instead of values."""
-    positions = np.arange(x.size).reshape(x.shape)[_index(plan, missing, numbers.tolist())]
+    positions = np.arange(x.size).reshape(x.shape)[index_of(plan, missing, numbers.tolist())]
     return np.array([x.ravel()[p] for p in positions.ravel()], x.dtype).reshape(positions.shape)
 
 
@@ -176,9 +176,9 @@ def _by_iteration(x, numbers, plan, missing):
     reference=_by_iteration,
 )
 def strided_slice_by(x, numbers, *, plan, missing):
-    """`x[index]` for an index of integers, slices, new axes and an ellipsis; see `_index`."""
+    """`x[index]` for an index of integers, slices, new axes and an ellipsis; see `index_of`."""
     try:
-        return x[_index(plan, missing, numbers.tolist())]
+        return x[index_of(plan, missing, numbers.tolist())]
     except IndexError as error:
         raise InvalidArgumentError(f"strided_slice: {error}.", expected="an index inside", got=x.shape) from None
 
@@ -229,7 +229,7 @@ def _(g, y, x, numbers, *, plan, missing):
 
 
 def _put_by_iteration(g, numbers, like, plan, missing):
-    positions = np.arange(like.size).reshape(like.shape)[_index(plan, missing, numbers.tolist())]
+    positions = np.arange(like.size).reshape(like.shape)[index_of(plan, missing, numbers.tolist())]
     total = np.zeros(like.size, g.dtype)
     for p, v in zip(positions.ravel(), g.ravel(), strict=True):
         total[p] += v
@@ -240,7 +240,7 @@ def _put_by_iteration(g, numbers, like, plan, missing):
 def strided_slice_grad(g, numbers, like, *, plan, missing):
     """Zeros of the shape of `like` with `g` where the index points."""
     total = array_module(g).zeros(like.shape, g.dtype)
-    total[_index(plan, missing, numbers.tolist())] = g
+    total[index_of(plan, missing, numbers.tolist())] = g
     return total
 
 

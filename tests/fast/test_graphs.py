@@ -18,6 +18,7 @@ from npslim.fast import (
     batch_norm,
     blas,
     branches,
+    broadcast,
     buffers,
     choice,
     columns,
@@ -28,10 +29,12 @@ from npslim.fast import (
     kernels,
     lines,
     loops,
+    moves,
     near,
     pool,
     rewrite,
     several,
+    softmax,
     update,
     update_steps,
     winograd2,
@@ -41,7 +44,10 @@ from npslim.fast import (
 SMALL = [  # what a plan asks before it does something for large arrays
     (arena, "LARGE", 64), (buffers, "LARGE", 64), (loops, "SMALL", 4), (loops, "BLOCK", 16), (kernels, "SMALL", 4),
     (update, "SMALL", 4), (update, "BLOCK", 16), (update, "PRODUCT", 32), (update_steps, "SMALLEST_PRODUCT", 8),
-    (update_steps, "SMALL", 4), (update_steps, "USUAL_BATCH", 1), (cross_entropy, "BLOCK", 8), (pool, "BLOCK", 8),
+    (update_steps, "SMALL", 4), (update_steps, "USUAL_BATCH", 1), (pool, "BLOCK", 8),
+    *((cross_entropy, name, size) for name, size in (("BLOCK", 8), ("LONG", 8), ("NARROW", 1), ("ROWS", 2))),
+    (broadcast, "SMALL", 4), (broadcast, "BLOCK", 16), (moves, "SMALL", 4),
+    (softmax, "SMALL", 4), (softmax, "BLOCK", 8), (softmax, "NARROW", 1),
     (near, "SMALL", 4), (near, "BLOCK", 16), (near, "LONG", 16),
     (batch_norm, "BLOCK", 8), (batch_norm, "LONG", 6), (batch_norm, "WIDTH", 3),
     (branches, "PLACES", 1), (branches, "CHANNELS", 1),
@@ -68,8 +74,9 @@ def shrink(monkeypatch, times=1):
 def keep_order(monkeypatch):
     """Nothing that adds up in another order than the plain kernels, or lays out otherwise what is added up later."""
     monkeypatch.setattr(blas, "LARGE", 1 << 26)
+    same = {"matmul": kernels.matmul, **broadcast.KERNELS, **moves.KERNELS, **softmax.KERNELS}
     for module in (kernels, folding):
-        monkeypatch.setattr(module, "FAST", {"matmul": kernels.matmul})
+        monkeypatch.setattr(module, "FAST", same)
     kept = [one for one in rewrite.PASSES if one.__name__ not in OTHER_ORDER]
     monkeypatch.setattr(rewrite, "PASSES", kept)
 

@@ -6,7 +6,22 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 import npslim as slim
-from npslim.fast import batch_norm, columns, conv, depthwise, lines, near, pool, several, winograd, winograd2, winograd4
+from npslim.fast import (
+    batch_norm,
+    broadcast,
+    columns,
+    conv,
+    depthwise,
+    lines,
+    moves,
+    near,
+    pool,
+    several,
+    softmax,
+    winograd,
+    winograd2,
+    winograd4,
+)
 from npslim.fast.arena import Arena
 from npslim.fast.convolutions import Convolution
 from npslim.fast.kernels import FAST
@@ -14,6 +29,7 @@ from npslim.ops.conv import (
     conv2d,
     conv2d_backprop_filter,
     conv2d_backprop_input,
+    conv2d_transpose,
     depthwise_conv2d_native,
     depthwise_conv2d_native_backprop_filter,
     depthwise_conv2d_native_backprop_input,
@@ -37,10 +53,14 @@ DEPTHWISE = (
     depthwise_conv2d_native_backprop_input,
     depthwise_conv2d_native_backprop_filter,
 )
-SUMS = {op.name: op for op in (*FAMILY, *DEPTHWISE, matmul, avg_pool2d, avg_pool2d_grad, bias_add_grad, sum_of_near)}
+SUMS = {
+    op.name: op
+    for op in (*FAMILY, conv2d_transpose, *DEPTHWISE, matmul, avg_pool2d, avg_pool2d_grad, bias_add_grad, sum_of_near)
+}
 RATIOS = {op.name: op for op in (local_response_normalization, power)}
 EXACT = {op.name: op for op in (max_pool2d, max_pool2d_grad)}
 MOVES = {op.name: op for op in (concat, pad_by)}
+SAME_BITS = {*broadcast.KERNELS, *moves.KERNELS, *softmax.KERNELS}  # see test_same_bits.py
 NORMS = {op.name: op for op in (fused_batch_norm, fused_batch_norm_grad)}
 
 
@@ -107,7 +127,7 @@ def test_every_case_of_the_op(name, tiles):
 
 
 def test_each_fast_kernel_is_tested_here():
-    assert set(FAST) == {*SUMS, *RATIOS, *EXACT, *NORMS, *MOVES}
+    assert set(FAST) == {*SUMS, *RATIOS, *EXACT, *NORMS, *MOVES, *SAME_BITS}
 
 
 def test_dilated_windows_with_strides_are_left_to_the_plain_kernel():
@@ -155,6 +175,7 @@ def test_drawn_convolutions(tiles, monkeypatch, drawn, algorithm, channels):
     check_sums(conv2d, (x, w), attrs)
     check_sums(conv2d_backprop_input, (x, w, g), attrs)
     check_sums(conv2d_backprop_filter, (x, w, g), attrs)
+    check_sums(conv2d_transpose, (g, w, x.shape), attrs)
     for some in (w[..., :1], w):  # one filter a channel, and several
         g = np.random.default_rng(3).normal(size=depthwise_conv2d_native.kernel(x, some, **attrs).shape)
         check_sums(depthwise_conv2d_native, (x, some), attrs)

@@ -236,7 +236,7 @@ def test_equal_steps_run_once_and_constants_are_folded():
 @pytest.mark.parametrize("optimizer", ["momentum", "adam"])
 @pytest.mark.parametrize("net", NETS)
 def test_no_node_allocates_much_after_the_second_step(net, optimizer):
-    """At most 64 kB beside what is there, in any node of the third step; the sigmoid, a plain kernel, has 72 kB."""
+    """At most 64 kB beside what is there, in any node of the third step."""
     train_op, feeds = training(net, optimizer, batch=64)
     feeds = {tensor: np.concatenate([value] * 4) for tensor, value in feeds.items()}
     session = slim.Session(kernels="fast", threads=1)
@@ -245,7 +245,7 @@ def test_no_node_allocates_much_after_the_second_step(net, optimizer):
         session.run(train_op, feeds)
     found = allocated(session, train_op, feeds)
     assert len(found) > 30 and max(found.values())[0] > 0
-    assert {name: size for (name, _), (size, _) in found.items() if size > 1 << 16 and name != "fc2/Sigmoid"} == {}
+    assert {name: size for (name, _), (size, _) in found.items() if size > 1 << 16} == {}
 
 
 def test_random_numbers_are_not_merged():

@@ -8,7 +8,9 @@ import pytest
 import npslim as slim
 from npslim.data import digits
 from npslim.errors import InvalidArgumentError
-from npslim.fast import tiles, workers
+from npslim.fast import broadcast, near, several, softmax, tiles, workers
+from npslim.fast.arena import Arena
+from npslim.fast.kernels import FAST
 
 
 def mlp(x):
@@ -56,6 +58,48 @@ def test_the_same_bits_for_any_number_of_threads(net, steps, monkeypatch):
     for other in others:
         for a, b in zip(first, other, strict=True):
             np.testing.assert_array_equal(a, b)
+
+
+def drawn(*shapes):
+    """Positive numbers."""
+    rng = np.random.default_rng(5)
+    return [rng.uniform(0.1, 1, shape).astype("f") for shape in shapes]
+
+
+WINDOWS = {"strides": 1, "padding": "SAME"}
+FILTERS = (6, 9, 8, 3), (3, 3, 3, 4), (6, 9, 8, 12)  # images, four filters for each channel, what they give
+WORKS = {
+    "local_response_normalization": (drawn((40, 9)), {"depth_radius": 2, "beta": 0.75}),
+    "sum_of_near": (drawn((40, 9)), {"radius": 3}),
+    "pow": ([*drawn((40, 9)), np.float32(-0.75)], {}),
+    "depthwise_conv2d_native": (drawn(*FILTERS[:2]), WINDOWS),
+    "depthwise_conv2d_native_backprop_input": (drawn(*FILTERS), WINDOWS),
+    "depthwise_conv2d_native_backprop_filter": (drawn(*FILTERS), WINDOWS),
+    "softmax": (drawn((400, 90)), {}),
+    "log_softmax": (drawn((400, 90)), {}),
+    "where_v2": ([np.arange(36_000) % 3 > 0, *drawn(36_000, ())], {}),
+    "multiply": (drawn((400, 90), (400, 1)), {}),
+}
+
+
+@pytest.mark.parametrize("name", WORKS)
+def test_kernels_give_the_same_bits_for_any_number_of_threads(name, monkeypatch):
+    for module, number, size in (
+        (workers, "SHORTEST", 0.0), (workers, "LEAST", 0.0), (several, "PLACES", 20), (near, "SMALL", 1),
+        (near, "BLOCK", 20), (near, "LONG", 20), (broadcast, "BLOCK", 1000), (softmax, "BLOCK", 1000),
+    ):  # fmt: skip
+        monkeypatch.setattr(module, number, size)
+    monkeypatch.setattr(several, "figures", lambda: {"tile": 1000})
+    arrays, attrs = WORKS[name]
+    shared, share = [], workers._share
+    monkeypatch.setattr(workers, "_share", lambda *given: shared.append(len(given[1])) or share(*given))
+    results = []
+    for threads in (1, 2, 4, 4):
+        with workers.sharing(threads):
+            results.append(FAST[name](Arena(), *arrays, **attrs).copy())
+    assert shared or name.endswith("_input")  # that is a few passes, here of one part each
+    for result in results[1:]:
+        np.testing.assert_array_equal(results[0].view(np.int32), result.view(np.int32))
 
 
 def test_work_is_shared_and_done_once(monkeypatch):
