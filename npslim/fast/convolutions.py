@@ -73,7 +73,8 @@ def convolution(step, attrs=None):
         x, wanted = node.outputs[0].spec.shape, "input"
     if None in (x, w) or None in (*x[1:], *w):
         return None
-    return Convolution((x[0] or 1, *x[1:]), w, attrs or node.attrs, wanted)
+    kind = Depthwise if node.op.name.startswith("depthwise") else Convolution
+    return kind((x[0] or 1, *x[1:]), w, attrs or node.attrs, wanted)
 
 
 def each_image(matrix, x, y):
@@ -174,9 +175,11 @@ def _add_up_filters(arena, conv, parts, w):
 class Depthwise(Convolution):
     """The same of a depthwise convolution by `[kh, kw, c, m]`; several: m is not 1."""
 
-    def __init__(self, shape, w, attrs):
+    def __init__(self, shape, w, attrs, wanted="output"):
         super().__init__(shape, w, attrs)
         self.rare, self.several = self.given.dilations != (1, 1), w[3] != 1
+        by_channel = self.several and wanted != "input"
+        self.algorithm = "a product for each channel" if by_channel else "passes over rows"
         self.output = self.given.join(self.output[0], self.given.split(self.output)[1], w[2] * w[3])
 
 
@@ -228,4 +231,7 @@ def depthwise_conv2d_native_backprop_filter(arena, x, like, g, **attrs):
     return w
 
 
+DEPTHWISE = (
+    depthwise_conv2d_native, depthwise_conv2d_native_backprop_input, depthwise_conv2d_native_backprop_filter,
+)  # fmt: skip
 CONVOLUTIONS = (conv2d, conv2d_backprop_input, conv2d_backprop_filter, conv2d_transpose)

@@ -18,6 +18,7 @@ from npslim.fast.blas import large_product
 from npslim.fast.conv import Slide
 from npslim.fast.convolutions import (
     CONVOLUTIONS,
+    DEPTHWISE,
     conv2d,
     conv2d_backprop_filter,
     conv2d_backprop_input,
@@ -87,7 +88,7 @@ class Placed:
 
     def algorithm(self):
         """How a convolution is computed, as far as the shapes are known: " by windows"."""
-        conv = convolution(self.step, self.attrs) if self.fast in CONVOLUTIONS else None
+        conv = convolution(self.step, self.attrs) if self.fast in (*CONVOLUTIONS, *DEPTHWISE) else None
         return "" if conv is None else conv.described()
 
 

@@ -219,15 +219,20 @@ def fuse_elementwise(draft):
 
 
 def place_kernels(draft):
-    """Steps that have a fast kernel of their own get it; it puts its result into a buffer of the arena."""
+    """Steps that have a fast kernel of their own get it; it puts its result into a buffer of the arena.
+
+    Not where a variable may take the result over, as those of initializers are.
+    """
+    own = OF_INITIALIZERS if any(step.node.op.name == "assign" for step in draft.plan.steps) else ()
     for step in draft.plan.steps:
-        if getattr(step.kernel, "label", None) is not None:
+        if getattr(step.kernel, "label", None) is not None or step.node.op.name in own:
             continue
         placed = Placed.of(step, draft.rough)
         if placed is not None:
             draft.loops[step.outputs[0]] = placed
 
 
+OF_INITIALIZERS = {"fill", "zeros_like", "ones_like", "standard_uniform"}
 PASSES = [
     forward_identities, fold_constants, merge_equal, lend_results, join_relus, join_cross_entropy, join_updates,
     merge_branches, fold_norms, join_relu6_grads, fuse_elementwise, place_kernels, block_updates, gather_states,

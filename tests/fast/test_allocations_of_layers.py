@@ -146,7 +146,7 @@ def test_no_node_allocates_much(program):
     if y is not None:
         slim.losses.add_loss(slim.reduce_mean(slim.square(y)))
     train_op = slim.learning.create_train_op(
-        slim.losses.get_total_loss(), slim.MomentumOptimizer(0.001, 0.9), clip_gradient_norm=1.0
+        slim.losses.get_total_loss(), slim.MomentumOptimizer(0.001, 0.9), clip_gradient_norm=1
     )
     session = slim.Session(kernels="fast", threads=1)
     session.run(slim.global_variables_initializer())

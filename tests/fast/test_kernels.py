@@ -550,3 +550,19 @@ def test_the_filters_gradient_of_a_mean(size, tiles):
         found.append(session.run(gradients, feeds))
     for plain, fast in zip(*(sum(one, []) for one in found), strict=True):
         np.testing.assert_allclose(fast, plain, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "filters, dilations, said",
+    [
+        (1, 1, ["passes over rows"] * 3),
+        (2, 1, ["a product for each channel", "passes over rows", "a product for each channel"]),
+        (2, 2, [", left to the plain one"] * 3),
+    ],
+)
+def test_explain_tells_how_depthwise_convolutions_are_computed(filters, dilations, said):
+    x, w = slim.placeholder("float32", [None, 9, 9, 4]), slim.placeholder("float32", [3, 3, 4, filters])
+    y = depthwise_conv2d_native(x, w, strides=1, padding="SAME", dilations=dilations)
+    text = slim.Session().explain([y, *slim.gradients(slim.reduce_sum(y * y), [x, w])], {x: 0, w: 0})
+    lines = [line for line in text.splitlines() if "fast depthwise" in line]
+    assert len(lines) == 3 and all(part in line for part, line in zip(said, lines, strict=True))
