@@ -25,7 +25,7 @@ TABLE = """
 3  cells then run then session | autograd then autograd.check
 4  image variables partitioners initializers regularizers moving_averages schedules hparams functional lookup
 5  layers losses metrics optimizers tf_summary summaries events queues data resume checkpoint graph_def
-5  rnn_cell rnn checkpoint_reader preprocessing progress curves trainer_lock
+5  layer_objects then rnn_cell then rnn checkpoint_reader preprocessing progress curves trainer_lock
 6  model_analyzer doctor hooks then replicas monitored show then learning evaluation nets supervisor then training
 6  testing then pytest_plugin
 7  __init__ tf exercises then cli then __main__

@@ -143,6 +143,20 @@ tf.layers.separable_conv2d(P, 3, 3, depthwise_initializer=ones, pointwise_initia
 tf.layers.separable_conv2d(P, 3, 3, 2, 'same', depthwise_initializer=ones, pointwise_initializer=ones)
 project(P, tf, [1., 0.2, -0.7, -0.1, 0.9, 0.6, 0.01, 0.02], 'NEAREST')
 project(P, tf, [1., 0.2, -0.7, -0.1, 0.9, 0.6, 0.01, 0.02], 'BILINEAR')
+tf.layers.Dense(3, tf.nn.relu, kernel_initializer=ones)(M)
+twice(tf.layers.Dense(4, kernel_initializer=ones), M)
+twice(tf.layers.Dense(4, name='top', use_bias=False, kernel_initializer=ones), M)
+twice(tf.layers.Conv2D(2, 3, padding='same', kernel_initializer=ones, trainable=False), P)
+twice(tf.layers.Conv2DTranspose(2, [3, 1], padding='same', kernel_initializer=ones), P)
+twice(tf.layers.SeparableConv2D(2, 3, padding='same', depthwise_initializer=ones, pointwise_initializer=ones), P)
+twice(tf.layers.BatchNormalization(momentum=0.5, epsilon=0.1), P)
+tf.layers.BatchNormalization(axis=1)(P, training=True)
+tf.layers.MaxPooling2D(2, 2)(P)
+tf.layers.AveragePooling2D((2, 3), 1, 'same')(P)
+tf.layers.Flatten()(P)
+tf.layers.Dropout(0.4)(P)
+twice(own_layer()(tf.layers.Layer, tf)(scale=2.), M)
+twice(own_layer()(tf.layers.Layer, tf)(scale=3., name='mine'), M)
 tf.unravel_index([5, 0, 23], [2, 3, 4])
 tf.unravel_index(L[1], [2, 2])
 tf.nn.ctc_loss(W, T, [6, 4, 6])
@@ -186,6 +200,29 @@ def calls():
     return [line for line in CALLS.splitlines() if line]
 
 
+def own_layer():
+    """A class of layers as programs write them, from the class of layers."""
+
+    def made(Layer, tf):  # noqa: N803
+        class ScaledDense(Layer):
+            def __init__(self, scale, **kwargs):
+                super().__init__(**kwargs)
+                self.scale = scale
+
+            def build(self, input_shape):
+                size = input_shape[-1].value if hasattr(input_shape[-1], "value") else input_shape[-1]
+                self.w = self.add_variable("w", shape=[size, 4], initializer=tf.ones_initializer())
+                self.offset = self.add_variable("offset", shape=[4], initializer=tf.ones_initializer(), trainable=False)
+                self.built = True
+
+            def call(self, inputs):
+                return self.scale * tf.matmul(inputs, self.w) + self.offset
+
+        return ScaledDense
+
+    return made
+
+
 def names(tf, np, project):
     """What the expressions may use."""
     rng = np.random.RandomState(0)
@@ -205,8 +242,16 @@ def names(tf, np, project):
             1
         ]
 
+    def twice(layer, x):
+        """What a layer gives in two calls, and its variables."""
+        with tf.variable_scope("model"):
+            found = layer(x) + layer(x * 2.0)
+        shown = tuple(f"{v.op.name} {v.shape}" for v in layer.trainable_weights)
+        rest = tuple(f"{v.op.name} {v.shape}" for v in layer.non_trainable_weights)
+        return [found, tf.constant([found.op.name, *shown, "|", *rest])]
+
     return {
-        "tf": tf, "np": np, "written": written, "multiplied": multiplied,
+        "tf": tf, "np": np, "written": written, "multiplied": multiplied, "twice": twice, "own_layer": own_layer,
         "project": project, "ones": tf.ones_initializer(),
         "M": tf.constant(rng.rand(3, 4).astype(np.float32)), "I": tf.constant(rng.randint(0, 6, (3, 4)), tf.int32),
         "V": tf.constant([0.5, 1.5, -1.0, 0.5, 2.5, 1.0]), "S": tf.constant(["hello there", " two  words", "Foo"]),

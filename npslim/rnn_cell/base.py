@@ -3,21 +3,20 @@
 before: variables/sharing.py   next: simple.py
 """
 
-import re
 from typing import Any
 
 from npslim.convert import as_tensor, constant_value
 from npslim.dtypes import as_dtype, numpy_dtype
 from npslim.errors import DTypeError, InvalidArgumentError, UnimplementedError
-from npslim.nested import flat, mapped
+from npslim.layer_objects import Layer
+from npslim.nested import mapped
 from npslim.ops.create import zeros
 from npslim.ops.shape import shape
 from npslim.scopes import get_variable_scope, name_scope, variable_scope
 from npslim.spec import TensorShape, as_shape
-from npslim.variables import get_variable
 
 
-class RNNCell:
+class RNNCell(Layer):
     """One step of a recurrent network. A cell of one's own has `state_size`, `output_size` and
     `call(inputs, state)`, which returns (output, new state) and may make variables by `get_variable`.
 
@@ -26,18 +25,9 @@ class RNNCell:
     """
 
     def __init__(self, trainable=True, name=None, dtype=None, _reuse=None, _scope=None):
-        self.trainable = trainable
-        self._base_name = name or _in_words(type(self).__name__)
-        self._dtype = None if dtype is None else as_dtype(dtype)
+        super().__init__(trainable, name, dtype, _reuse=_reuse, _scope=_scope)
         check_floating(self._dtype)
-        self._reuse = _reuse
-        self._scope = None
         self._entered = None
-        self.built = False
-        self._trainable_weights, self._non_trainable_weights = [], []
-        if _scope is not None:
-            with variable_scope(_scope) as self._scope:
-                pass
 
     # ---- what a subclass says
 
@@ -50,9 +40,6 @@ class RNNCell:
     def output_size(self) -> Any:
         """The size of the output, or a nesting of sizes."""
         raise UnimplementedError("A cell needs an output_size.", got=type(self).__name__)
-
-    def build(self, inputs_shape):
-        """Make the variables, for inputs of this TensorShape; called once, before the first `call`."""
 
     def call(self, inputs, state) -> Any:
         """(output, new state) of one step."""
@@ -68,96 +55,7 @@ class RNNCell:
             return self._step(inputs, state, None if scope is None else entered)
 
     def _step(self, inputs, state, scope):
-        inputs, state = mapped(as_tensor, inputs), mapped(as_tensor, state)
-        self._set_scope(scope)
-        with (
-            variable_scope(self._scope, reuse=self.built or self._reuse, auxiliary_name_scope=False) as here,
-            name_scope(here.original_name_scope),
-        ):
-            if not self.built:
-                self._dtype = self._dtype or flat(inputs)[0].dtype
-                self.build(mapped(lambda x: x.shape, inputs))
-                self.built = True
-            return self.call(inputs, state)
-
-    def _set_scope(self, scope):
-        if self._scope is not None:
-            return
-        with variable_scope(
-            self._base_name if scope is None and self._reuse else scope, default_name=self._base_name
-        ) as self._scope:
-            pass
-
-    # ---- variables
-
-    def add_weight(self, name, shape, dtype=None, initializer=None, regularizer=None, trainable=None, **options):
-        """The variable `<scope>/name`, by `get_variable`; noted as one of this cell's."""
-        return self._note(
-            get_variable(
-                name, shape=shape, dtype=dtype or self._dtype, initializer=initializer, regularizer=regularizer,
-                trainable=self.trainable and trainable is not False, **options,
-            )
-        )  # fmt: skip
-
-    add_variable = add_weight
-
-    def _noted(self, getter, *args, **kwargs):
-        return self._note(getter(*args, **kwargs))
-
-    def _note(self, variable):
-        mine = self._trainable_weights if variable.trainable else self._non_trainable_weights
-        if all(variable is not v for v in mine):
-            mine.append(variable)
-        return variable
-
-    @property
-    def trainable_weights(self):
-        """The cell's trainable variables, in the order in which they were made."""
-        return list(self._trainable_weights) if self.trainable else []
-
-    @property
-    def non_trainable_weights(self):
-        """The cell's other variables."""
-        return [*self._non_trainable_weights, *([] if self.trainable else self._trainable_weights)]
-
-    @property
-    def weights(self):
-        """All variables of the cell, the trainable ones first."""
-        return self.trainable_weights + self.non_trainable_weights
-
-    @property
-    def trainable_variables(self):
-        """The same as `trainable_weights`."""
-        return self.trainable_weights
-
-    @property
-    def non_trainable_variables(self):
-        """The same as `non_trainable_weights`."""
-        return self.non_trainable_weights
-
-    @property
-    def variables(self):
-        """The same as `weights`."""
-        return self.weights
-
-    # ---- what it is called
-
-    @property
-    def name(self):
-        """The name that the scope of its variables is made from."""
-        return self._base_name
-
-    @property
-    def scope_name(self):
-        """The name of the scope of its variables. Raises ValueError before the first call."""
-        if self._scope is None:
-            raise InvalidArgumentError("The cell has no scope before it is called.", got=self._base_name)
-        return self._scope.name
-
-    @property
-    def dtype(self):
-        """The dtype of its variables; None before it is known."""
-        return self._dtype
+        return self._called(scope, inputs, state)
 
     # ---- states
 
@@ -187,12 +85,6 @@ class RNNCell:
                 got=f"batch_size={batch_size}, dtype={dtype}",
             )  # fmt: skip
         return self.zero_state(batch_size, dtype)
-
-
-def _in_words(name):
-    """'BasicLSTMCell' as 'basic_lstm_cell'."""
-    words = re.sub("([a-z])([A-Z])", r"\1_\2", re.sub("(.)([A-Z][a-z0-9]+)", r"\1_\2", name)).lower()
-    return f"private{words}" if words.startswith("_") else words
 
 
 def zero_rows(batch_size, size, dtype):

@@ -30,12 +30,13 @@ _PLACES = {
 # Names of modules within TensorFlow, below tensorflow.python and tensorflow.contrib.*.python.
 _INNER = set(
     """
-    adam add_arg_scope app arg_scope base basic_session_run_hooks checkpoint_management checkpoint_utils client compat
-    constant_op coordinator core data deprecation device device_lib dtypes eager errors evaluation flags framework
-    function gfile gradient_descent graph_io graph_util importer initializers input layers learning
-    learning_rate_decay lib loss_ops momentum monitored_session moving_averages nest nn op_def_registry ops optimizer
-    optimizers partitioned_variables platform python queue_runner random_seed regularizers resource_loader rnn rnn_cell
-    saver session session_manager session_run_hook slim slot_creator sparse_tensor summaries summary supervisor
+    adam add_arg_scope app arg_scope base basic_session_run_hooks checkpoint_management checkpoint_utils client
+    compat constant_op coordinator core core_rnn core_rnn_cell data deprecation device device_lib dtypes eager
+    errors evaluation example flags framework function gfile gradient_descent graph_io graph_util importer
+    initializers input layers learning learning_rate_decay lib loss_ops momentum monitored_session moving_averages
+    nest nn op_def_registry ops optimizer optimizers partitioned_variables platform protobuf python
+    pywrap_tensorflow queue_runner random_seed regularizers resource_loader rnn rnn_cell saver session
+    session_manager session_run_hook slim slot_creator sparse_tensor summaries summary supervisor
     sync_replicas_optimizer tensor_shape tensor_util test test_util tf_decorator tf_export tf_inspect tf_logging
     training training_util util utils variable_scope variables versions
     """.split()
@@ -47,17 +48,17 @@ _SOURCES = (
     "npslim.tf.gfile", "npslim.tf.flags", "npslim.tf.app", "npslim.tf.logging", "npslim.tf.errors", "npslim.tf.test",
     "npslim.tf.python_io", "npslim.tf.io", "npslim.tf.contrib.layers", "npslim.tf.contrib.framework",
     "npslim.tf.contrib.training", "npslim.tf.image", "npslim.tf.data", "npslim.tf.compat", "npslim.tf.graph_util",
-    "npslim.tf.nest",
+    "npslim.tf.nest", "npslim.rnn_cell", "npslim.rnn",
     "npslim.graph", "npslim.op", "npslim", "npslim.moving_averages", "npslim.layers.utils", "npslim.ops.state",
     "npslim.ops.cond", "npslim.spec", "npslim.dtypes", "npslim.initializers", "npslim.scopes",
 )  # fmt: skip
 
 
-_PACKAGES = set("client core eager framework layers ops platform python slim training util".split())
+_PACKAGES = set("client core eager example framework layers ops platform protobuf python slim training util".split())
 
 
 def _is_inner(name):
-    return name in _INNER or name.endswith(("_ops", "_impl"))
+    return name in _INNER or name.endswith(("_ops", "_impl", "_pb2"))
 
 
 class _Inner(types.ModuleType):
@@ -106,7 +107,7 @@ def _resolve(name):
             if found is not None:
                 return found
             break
-    if ".python" in name and _is_inner(last):
+    if (".python" in name or name.startswith("tensorflow.core")) and _is_inner(last):
         return _Inner(name)
     raise ImportError(f"npslim has no module {name}. See docs/from-tensorflow.md.", name=name)
 
@@ -137,6 +138,8 @@ def _below(place, rest):
         try:
             found = getattr(found, part)
         except AttributeError:
+            if not found.__name__.startswith("npslim"):
+                return None  # an inner module of TensorFlow, asked for by this very name
             try:
                 found = importlib.import_module(f"{found.__name__}.{part}")
             except (ImportError, AttributeError):

@@ -4,10 +4,13 @@ import difflib
 
 PAGE = "docs/from-tensorflow.md"
 
+_NO_ESTIMATOR = "estimators are no part of TF-Slim; npslim.learning.train trains, npslim.evaluation evaluates"
+
 # First parts of names that npslim does not have, and will not, with the reason.
 LEFT_OUT = {
     "keras": "Keras objects are no part of TF-Slim; npslim.layers has the layers",
-    "estimator": "estimators are no part of TF-Slim; npslim.learning.train trains, npslim.evaluation evaluates",
+    **dict.fromkeys(["Estimator", "EstimatorSpec", "RunConfig", "TrainSpec", "EvalSpec"], _NO_ESTIMATOR),
+    "train_and_evaluate": _NO_ESTIMATOR,
     "tpu": "there is no TPU",
     "quantize": "quantized graphs are not supported; nets run in float32",
     "distribute": "there is one process",
@@ -21,8 +24,6 @@ LEFT_OUT = {
     "lite": "there is no TensorFlow Lite",
     "xla": "there is no XLA",
     "bfloat16": "NumPy has no bfloat16; checkpoints and graphs of it are read as float32",
-    "Layer": "layers are functions here, not objects; npslim.layers has them",
-    "InputSpec": "layers are functions here, not objects; npslim.layers has them",
     "distributions": "there are no distributions; random_normal and its kin draw numbers",
     "learn": "tf.contrib.learn is no part of TF-Slim; npslim.learning.train trains",
     "v2": "there is no TensorFlow 2 mode; tf.compat.v1 is npslim.tf",

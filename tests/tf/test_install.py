@@ -32,6 +32,15 @@ def test_an_old_programs_imports():
         from tensorflow.python.training import moving_averages
         from tensorflow.python.platform import gfile, app, flags
         from tensorflow.contrib.training import HParams
+        from tensorflow.python import pywrap_tensorflow
+        from tensorflow.contrib.rnn.python.ops import core_rnn_cell
+        from tensorflow.core.framework import graph_pb2, summary_pb2
+        from tensorflow.core.protobuf import config_pb2
+        from tensorflow.core.example import example_pb2
+        assert pywrap_tensorflow.NewCheckpointReader is tf.train.NewCheckpointReader
+        assert core_rnn_cell.LSTMCell is tf.nn.rnn_cell.LSTMCell and graph_pb2.GraphDef is tf.GraphDef
+        assert summary_pb2.Summary is tf.Summary and config_pb2.ConfigProto is tf.ConfigProto
+        assert example_pb2.Example is tf.train.Example
         assert tf is npslim.tf and tf1 is tf and slim is npslim and slim2 is slim and tf_slim is npslim
         assert vgg is npslim.nets.vgg and arg_scope is npslim.arg_scope and utils is npslim.layers.utils
         assert array_ops.concat is tf.concat and ops.GraphKeys is tf.GraphKeys and dtypes.float32 == tf.float32

@@ -30,7 +30,7 @@ OTHER_PARAMETERS = {
     "tf.Dimension": "made by TensorShape",
 }
 
-LEFT_OUT = ("keras", "estimator", "tpu", "quantize", "distribute", "GradientTape", "bfloat16")
+LEFT_OUT = ("keras", "tpu", "quantize", "distribute", "GradientTape", "bfloat16")
 
 
 def found(name):

@@ -157,3 +157,34 @@ def test_a_file_beside_the_program(tmp_path):
     )
     done = subprocess.run([sys.executable, str(tmp_path / "program.py")], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["here", "True"]
+
+
+def test_modes_without_an_estimator():
+    assert (tf.estimator.ModeKeys.TRAIN, tf.estimator.ModeKeys.PREDICT) == ("train", "infer")
+    with pytest.raises(AttributeError, match="npslim.learning.train trains"):
+        _ = tf.estimator.Estimator
+
+
+def test_layer_objects_refuse():
+    class Two(tf.layers.Layer):
+        input_spec = tf.layers.InputSpec(ndim=2, axes={-1: 3})
+
+        def call(self, inputs):
+            return inputs
+
+    assert Two()(tf.zeros([4, 3])).shape == [4, 3]
+    for shape, message in [([4, 3, 3], "rank 2"), ([4, 2], "3 at axis -1")]:
+        with pytest.raises(ValueError, match=message):
+            Two()(tf.zeros(shape))
+    with pytest.raises(TypeError, match="unexpected keyword argument 'unit'"):
+        tf.layers.Dense(3, unit=2)
+    dense = tf.layers.Dense(2, use_bias=False)
+    with pytest.raises(AttributeError, match="has no kernel"):
+        _ = dense.kernel
+    dense(tf.zeros([4, 3]))
+    assert dense.kernel.op.name == "dense/kernel" and dense.units == 2 and dense.built
+    with pytest.raises(ValueError, match="rank from 1 to 2"):
+        spec = tf.layers.InputSpec(min_ndim=1, max_ndim=2)
+        type("Ranks", (Two,), {"input_spec": spec})()(tf.zeros([1, 2, 3]))
+    with pytest.raises(NotImplementedError, match="needs a call"):
+        tf.layers.Layer()(tf.zeros([1]))
