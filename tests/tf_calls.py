@@ -157,6 +157,16 @@ tf.layers.Flatten()(P)
 tf.layers.Dropout(0.4)(P)
 twice(own_layer()(tf.layers.Layer, tf)(scale=2.), M)
 twice(own_layer()(tf.layers.Layer, tf)(scale=3., name='mine'), M)
+tf.nn.conv3d(input=P[..., None], filter=tf.ones([2, 2, 1, 1, 3]), strides=[1, 1, 2, 1, 1], padding='SAME')
+tf.nn.conv3d_transpose(value=P[..., None], filter=tf.ones([2, 2, 1, 3, 1]), output_shape=[2, 5, 6, 2, 3], strides=ONE)
+tf.nn.max_pool3d(input=P[..., None], ksize=[1, 2, 2, 1, 1], strides=[1, 2, 2, 1, 1], padding='SAME')
+tf.nn.avg_pool3d(P[..., None], [1, 2, 2, 1, 1], [1, 2, 2, 1, 1], 'VALID')
+tf.nn.depthwise_conv2d_native(input=P, filter=tf.ones([2, 2, 2, 1]), strides=[1, 1, 1, 1], padding='SAME')
+tf.nn.weighted_cross_entropy_with_logits(targets=M, logits=M * 2. - 1., pos_weight=2.)
+tf.matrix_diag_part(input=Q)
+tf.linalg.diag_part(Q)
+tf.nn.softsign(features=V)
+tf.math.softplus(features=V)
 tf.unravel_index([5, 0, 23], [2, 3, 4])
 tf.unravel_index(L[1], [2, 2])
 tf.nn.ctc_loss(W, T, [6, 4, 6])
@@ -251,8 +261,8 @@ def names(tf, np, project):
         return [found, tf.constant([found.op.name, *shown, "|", *rest])]
 
     return {
-        "tf": tf, "np": np, "written": written, "multiplied": multiplied, "twice": twice, "own_layer": own_layer,
-        "project": project, "ones": tf.ones_initializer(),
+        "tf": tf, "np": np, "written": written, "multiplied": multiplied, "ONE": [1] * 5, "twice": twice,
+        "own_layer": own_layer, "project": project, "ones": tf.ones_initializer(),
         "M": tf.constant(rng.rand(3, 4).astype(np.float32)), "I": tf.constant(rng.randint(0, 6, (3, 4)), tf.int32),
         "V": tf.constant([0.5, 1.5, -1.0, 0.5, 2.5, 1.0]), "S": tf.constant(["hello there", " two  words", "Foo"]),
         "C": tf.constant((rng.randn(2, 3) + 1j * rng.randn(2, 3)).astype(np.complex64)),

@@ -205,7 +205,6 @@ from npslim.ops.linear import (
     diag,
     einsum,
     matrix_diag,
-    matrix_diag_part,
     trace,
 )
 from npslim.ops.parsing import (
@@ -244,11 +243,6 @@ from npslim.ops.special import (
 )
 from npslim.ops.state import (
     identity_n,
-    is_variable_initialized,
-    scatter_div,
-    scatter_max,
-    scatter_min,
-    scatter_mul,
 )
 from npslim.ops.trigonometry import (
     acos,
@@ -313,10 +307,12 @@ from npslim.tf.renamed import (
     get_static_value,
     gradients,
     identity,
+    is_variable_initialized,
     linspace,
     make_tensor_proto,
     matmul,
     matrix_determinant,
+    matrix_diag_part,
     matrix_inverse,
     matrix_transpose,
     meshgrid,
@@ -338,6 +334,10 @@ from npslim.tf.renamed import (
     reverse,
     scalar_mul,
     scatter_add,
+    scatter_div,
+    scatter_max,
+    scatter_min,
+    scatter_mul,
     scatter_sub,
     scatter_update,
     shape,

@@ -1,6 +1,6 @@
 """`tf.math`."""
 
-from npslim.ops.activation import log_sigmoid, sigmoid, softplus, softsign
+from npslim.ops.activation import log_sigmoid, sigmoid
 from npslim.ops.complex_numbers import angle, conj, imag, real
 from npslim.ops.elementwise import multiply_no_nan
 from npslim.ops.reduce import reduce_std, reduce_variance
@@ -86,7 +86,7 @@ from npslim.tf import (
 )
 from npslim.tf.missing import reporter
 from npslim.tf.nn import in_top_k, l2_normalize, log_softmax, softmax, top_k, zero_fraction
-from npslim.tf.renamed import bincount, confusion_matrix, scalar_mul
+from npslim.tf.renamed import bincount, confusion_matrix, scalar_mul, softplus, softsign
 
 ceiling = ceil
 

@@ -12,10 +12,7 @@ from npslim.ops.candidates import (
 from npslim.ops.conv import (
     atrous_conv2d,
     atrous_conv2d_transpose,
-    conv3d,
-    conv3d_transpose,
     depthwise_conv2d,
-    depthwise_conv2d_native,
     separable_conv2d,
 )
 from npslim.ops.ctc import ctc_loss
@@ -30,13 +27,12 @@ from npslim.ops.normalize import (
     moments,
     weighted_moments,
 )
-from npslim.ops.pool import avg_pool1d, avg_pool3d, max_pool1d, max_pool3d, pool
+from npslim.ops.pool import avg_pool1d, max_pool1d, pool
 from npslim.ops.random import dropout
 from npslim.ops.reduce import zero_fraction
 from npslim.ops.softmax import (
     sigmoid_cross_entropy_with_logits,
     sparse_softmax_cross_entropy_with_logits,
-    weighted_cross_entropy_with_logits,
 )
 from npslim.ops.statistics import normalize_moments, sufficient_statistics
 from npslim.ops.trigonometry import tanh
@@ -69,6 +65,14 @@ from npslim.tf.renamed import (
     space_to_depth,
     swish,
     top_k,
+)
+from npslim.tf.renamed_nn import (
+    avg_pool3d,
+    conv3d,
+    conv3d_transpose,
+    depthwise_conv2d_native,
+    max_pool3d,
+    weighted_cross_entropy_with_logits,
 )
 
 lrn = local_response_normalization

@@ -10,7 +10,7 @@ import npslim as slim
 from npslim.dtypes import complex128 as as_complex128
 from npslim.errors import InvalidArgumentError
 from npslim.metrics import confusion_matrix as _confusion_matrix
-from npslim.ops import algebra, blocks, counting, linear, normalize, pool, rearrange, strings
+from npslim.ops import algebra, blocks, counting, linear, normalize, pool, rearrange, state, strings
 from npslim.ops import conv as _conv
 from npslim.ops.activation import swish as _swish
 from npslim.ops.join import stack as _stack
@@ -272,6 +272,36 @@ def scatter_update(ref, indices, updates, use_locking=True, name=None):
 def scatter_add(ref, indices, updates, use_locking=False, name=None):
     """See `npslim.scatter_add`."""
     return slim.scatter_add(ref, indices, updates, name=name)
+
+
+def scatter_mul(ref, indices, updates, use_locking=False, name=None):
+    """See `npslim.ops.state.scatter_mul`."""
+    return state.scatter_mul(ref, indices, updates, name=name)
+
+
+def scatter_div(ref, indices, updates, use_locking=False, name=None):
+    """See `npslim.ops.state.scatter_div`."""
+    return state.scatter_div(ref, indices, updates, name=name)
+
+
+def scatter_max(ref, indices, updates, use_locking=False, name=None):
+    """See `npslim.ops.state.scatter_max`."""
+    return state.scatter_max(ref, indices, updates, name=name)
+
+
+def scatter_min(ref, indices, updates, use_locking=False, name=None):
+    """See `npslim.ops.state.scatter_min`."""
+    return state.scatter_min(ref, indices, updates, name=name)
+
+
+def is_variable_initialized(variable, name=None):
+    """See `npslim.ops.state.is_variable_initialized`."""
+    return state.is_variable_initialized(variable, name=name)
+
+
+def matrix_diag_part(input, name=None):
+    """See `npslim.ops.linear.matrix_diag_part`."""
+    return linear.matrix_diag_part(input, name=name)
 
 
 def scatter_sub(ref, indices, updates, use_locking=False, name=None):
