@@ -178,6 +178,8 @@ tf.gradients(tf.nn.ctc_loss(W, T, [6, 4, 6]), T)[0]
 tf.gradients(tf.nn.ctc_loss(W, T, [2, 4, 6], ctc_merge_repeated=False), T)[0]
 tf.gradients(tf.nn.ctc_loss(W, T, [2, 4, 6]) * [0., 2., 3.], T)[0]
 tf.gradients(tf.nn.ctc_loss(W, T, [1, 4, 6], ignore_longer_outputs_than_inputs=True) * [1., 2., 3.], T)[0]
+tf.edit_distance(tf.nn.ctc_greedy_decoder(T, [6, 4, 5])[0][0], tf.cast(W, tf.int64))
+tf.edit_distance(tf.nn.ctc_greedy_decoder(T, [6, 4, 0])[0][0], tf.cast(W, tf.int64), normalize=False)
 tf.nn.ctc_greedy_decoder(T, [6, 4, 0])
 tf.nn.ctc_greedy_decoder(T, [6, 4, 5], merge_repeated=False)
 tf.nn.ctc_beam_search_decoder(T, [6, 4, 5], merge_repeated=False)

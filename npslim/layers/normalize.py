@@ -149,10 +149,13 @@ def _fused(inputs, variables, epsilon, is_training, data_format):
     gamma = as_tensor(ones if variables.gamma is None else variables.gamma, x.spec.dtype)
     beta = as_tensor(zeros if variables.beta is None else variables.beta, x.spec.dtype)
 
+    # As in TensorFlow, no gradient reaches the averages here: programs hand all variables to their optimizers.
+    averages = () if is_training is True else (stop_gradient(variables.mean), stop_gradient(variables.variance))
+
     def normalized(training):
-        averages = () if training else (as_tensor(variables.mean), as_tensor(variables.variance))
+        given = () if training else averages
         return fused_batch_norm(
-            x, gamma, beta, *averages, epsilon=epsilon, data_format=data_format, is_training=training
+            x, gamma, beta, *given, epsilon=epsilon, data_format=data_format, is_training=training
         )[:3]  # fmt: skip
 
     y, mean, variance = smart_cond(is_training, lambda: normalized(True), lambda: normalized(False))

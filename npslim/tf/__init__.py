@@ -31,7 +31,6 @@ from npslim import (
     assert_global_step,
     boolean_mask,
     case,
-    cast,
     ceil,
     clip_by_average_norm,
     clip_by_global_norm,
@@ -286,6 +285,7 @@ from npslim.tf.renamed import (
     batch_to_space,
     batch_to_space_nd,
     bincount,
+    cast,
     check_numerics,
     concat,
     confusion_matrix,
@@ -409,6 +409,7 @@ _ELSEWHERE = {
     "npslim.ops.complex_numbers": "angle complex conj imag real",
     "npslim.ops.counting": "histogram_fixed_width histogram_fixed_width_bins setdiff1d",
     "npslim.ops.debug": "print=print_op",
+    "npslim.ops.edit_distance": "edit_distance",
     "npslim.ops.rearrange":
         "argsort batch_gather broadcast_to dynamic_partition ensure_shape matrix_band_part roll sequence_mask sort",
     "npslim.ops.records": "decode_csv",

@@ -1,6 +1,5 @@
 """`tf.dtypes`."""
 
-from npslim import cast
 from npslim.dtypes import (
     DType,
     complex64,
@@ -24,6 +23,6 @@ from npslim.dtypes import bool_ as bool
 from npslim.ops.complex_numbers import complex
 from npslim.ops.elementwise import saturate_cast
 from npslim.tf.missing import reporter
-from npslim.tf.renamed import as_dtype, as_string
+from npslim.tf.renamed import as_dtype, as_string, cast
 
 __getattr__ = reporter(__name__, lambda: globals())

@@ -10,7 +10,7 @@ import npslim as slim
 from npslim.dtypes import complex128 as as_complex128
 from npslim.errors import InvalidArgumentError
 from npslim.metrics import confusion_matrix as _confusion_matrix
-from npslim.ops import algebra, blocks, counting, linear, normalize, pool, rearrange, state, strings
+from npslim.ops import algebra, blocks, counting, linear, normalize, pool, rearrange, sparse, state, strings
 from npslim.ops import conv as _conv
 from npslim.ops.activation import swish as _swish
 from npslim.ops.join import stack as _stack
@@ -272,6 +272,13 @@ def scatter_update(ref, indices, updates, use_locking=True, name=None):
 def scatter_add(ref, indices, updates, use_locking=False, name=None):
     """See `npslim.scatter_add`."""
     return slim.scatter_add(ref, indices, updates, name=name)
+
+
+def cast(x, dtype, name=None):
+    """See `npslim.cast`; of a sparse tensor, its values."""
+    if isinstance(x, sparse.SparseTensor):
+        return sparse.SparseTensor(x.indices, slim.cast(x.values, dtype, name=name), x.dense_shape)
+    return slim.cast(x, dtype, name=name)
 
 
 def scatter_mul(ref, indices, updates, use_locking=False, name=None):

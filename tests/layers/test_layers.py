@@ -103,3 +103,21 @@ def test_refusals(call, message):
     with pytest.raises(ValueError, match=message) as caught:
         call()
     assert "expected" in str(caught.value) and "got" in str(caught.value)
+
+
+@pytest.mark.parametrize("training", [False, True, "fed"])
+@pytest.mark.parametrize("fused, reached", [(True, False), (None, False), (False, True)])
+def test_no_gradient_reaches_the_averages_of_a_fused_norm(training, fused, reached):
+    x = slim.placeholder(slim.float32, [2, 3, 3, 2])
+    fed = slim.placeholder(slim.bool, []) if training == "fed" else training
+    y = slim.batch_norm(x, is_training=fed, fused=fused, scale=True)
+    slopes = dict(zip("beta gamma mean variance".split(), slim.gradients(y, norm_variables()), strict=True))
+    assert slopes["beta"] is not None and slopes["gamma"] is not None
+    for name in ("mean", "variance"):  # as TensorFlow has it: without the fused op they do count at inference
+        assert (slopes[name] is not None) == (reached and training is not True)
+
+
+def norm_variables():
+    return [
+        slim.get_variables_by_name(f"BatchNorm/{n}")[0] for n in ("beta", "gamma", "moving_mean", "moving_variance")
+    ]
