@@ -47,7 +47,7 @@ class Store:
         self.entropy = int.from_bytes(os.urandom(8), "little")
         self.gates = []  # where the threads that fill queues can be brought to rest
         self.saved = {}  # what a checkpoint holds of queues, readers and iterators that are not made yet
-        self.input_print = None  # tells input pipelines apart, see resume.py
+        self.input_fingerprint = None  # of the input pipelines: a checkpoint of others is not taken up, see resume.py
         self.lock = threading.Lock()
 
     def cell(self, name):
@@ -83,4 +83,9 @@ class Store:
         if op_seed is None:
             op_seed = zlib.crc32(node.name.encode())
             graph_seed = self.entropy if graph_seed is None else graph_seed
-        return [(graph_seed or 0) % 2**64, op_seed % 2**64]
+        return philox_key(graph_seed or 0, op_seed)
+
+
+def philox_key(first, second):
+    """The key of a Philox generator from two seeds of any size and sign."""
+    return np.array([first % 2**64, second % 2**64], np.uint64)  # a list NumPy may turn into floats

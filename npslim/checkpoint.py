@@ -4,7 +4,7 @@ The file's layout is `hdf5.py`'s and the way it gets to the disk `checkpoint_fil
 the last good checkpoint. Beside the variables a checkpoint keeps how often each random node has drawn, so a run that is
 resumed goes on with the same bits.
 
-before: optimizers.py   next: ops/conv.py
+before: optimizers/base.py   next: ops/conv.py
 """
 
 import os

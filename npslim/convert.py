@@ -14,7 +14,7 @@ from npslim.dtypes import DType, as_dtype, numpy_dtype
 from npslim.errors import ArgumentTypeError, DTypeError, InvalidArgumentError, ShapeError
 from npslim.indexed_slices import IndexedSlices
 from npslim.registry import REGISTRY
-from npslim.spec import TensorShape
+from npslim.spec import TensorShape, UnknownDimension
 from npslim.tensor import Tensor
 
 
@@ -62,24 +62,29 @@ def as_array(value, dtype=None):
     except ValueError:
         raise InvalidArgumentError("The nested lists are not of one shape.", got=value) from None
     if array.dtype == object and any(not isinstance(x, bytes | str) for x in array.ravel()):
+        for x in array.ravel():
+            if isinstance(x, UnknownDimension):
+                int(x)  # raises, and says where its value is found
         raise ArgumentTypeError("This cannot become a tensor.", expected="numbers or strings", got=repr(value)[:200])
     if dtype is None or array.dtype == dtype:
         numpy_dtype(array.dtype)
         return array
     dtype = numpy_dtype(dtype)
-    lossy = {"b": "b", "i": "biu", "u": "biu", "f": "biuf", "c": "biufc"}.get(dtype.kind, "OSU")
-    is_array = isinstance(value, np.ndarray | np.generic)
-    if (
-        array.dtype.kind not in lossy
-        and array.size
-        and not (is_array and array.dtype.kind != "O" and dtype.kind != "O")
-    ) or (array.dtype.kind == "b" and dtype.kind != "b" and not is_array):
+    if not _converts(array, dtype, isinstance(value, np.ndarray | np.generic)):
         raise DTypeError(
             "The value does not fit the dtype.",
             expected=as_dtype(dtype).name,
             got=f"{str(value)[:100]} ({array.dtype})",
         )
     return array.astype(dtype)
+
+
+def _converts(array, dtype, given_as_array):
+    """Whether TensorFlow takes `array` as `dtype`: any array of numbers; Python's numbers only without loss."""
+    if given_as_array and array.dtype.kind != "O" and dtype.kind != "O":
+        return True
+    kinds = {"b": "b", "i": "iu", "u": "iu", "f": "iuf", "c": "iufc"}.get(dtype.kind, "O")
+    return not array.size or array.dtype.kind in kinds
 
 
 def as_tensor(value, dtype=None, name=None, ref=False):
@@ -113,10 +118,6 @@ def as_tensor(value, dtype=None, name=None, ref=False):
         value = np.array(value.as_list(), np.int32 if dtype is None else numpy_dtype(dtype))
     if contains_tensor(value):
         return _stacked(value, dtype, name)
-    if isinstance(value, list | tuple):
-        value = (
-            [int(v) if hasattr(v, "value") else v for v in value] if any(hasattr(v, "value") for v in value) else value
-        )
     return REGISTRY["constant"](value=_frozen(as_array(value, dtype)), name=name or "Const")
 
 

@@ -194,7 +194,7 @@ class Graph(Scopes, Shown):
         return [member for member in members if pattern.match(getattr(member, "name", None) or "\0")]
 
     def get_all_collection_keys(self):
-        """The names of all collections that are not empty."""
+        """The names of the collections that something was put into, or that were asked for by `get_collection_ref`."""
         return [name for name in self.collections if isinstance(name, str)]
 
     def clear_collection(self, name):

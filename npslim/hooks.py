@@ -118,11 +118,6 @@ class SecondOrStepTimer:
         return self._last_step
 
 
-def _check_one_given(save_secs, save_steps):
-    if (save_secs is None) == (save_steps is None):
-        raise InvalidArgumentError("Give save_secs or save_steps.", expected="one of them", got=(save_secs, save_steps))
-
-
 class StopAtStepHook(SessionRunHook):
     """Stops after `num_steps` further steps, or at the step `last_step`. Raises ValueError unless just one is given."""
 

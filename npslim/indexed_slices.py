@@ -7,7 +7,7 @@ from npslim.registry import OPERATORS
 
 
 class Composite:
-    """A thing of several tensors, which goes by the name, the node and the dtype of its `values`."""
+    """What several tensors make up; it goes by the name, the node and the dtype of its `values`."""
 
     values: Any
 

@@ -246,7 +246,11 @@ class Op:
         numbers = [x for x in inputs if x is not None]
         if len(numbers) < 2 or any(contains_tensor(x) for x in numbers):
             return None
-        return np.result_type(*(default_array(x).dtype for x in numbers))
+        dtypes = [default_array(x).dtype for x in numbers]
+        kind = max(
+            (dtype.kind for dtype in dtypes), key="bOuifc".find
+        )  # 1 beside 2.5 is a float32, not NumPy's float64
+        return np.result_type(*(dtype for dtype in dtypes if dtype.kind == kind))
 
     def infer(self, specs, attrs, tensors=()):
         """The output's Spec (or a tuple of them) by the shape rule, its errors naming this op, the inputs, the line."""

@@ -98,9 +98,9 @@ def _column(name, parts, tensors):
 
 def fingerprint(session):
     """A number that tells input pipelines apart: the nodes of the input threads, their attributes and constants."""
-    if session.store.input_print is None:
-        session.store.input_print = _print_of(_input_nodes(session))
-    return session.store.input_print
+    if session.store.input_fingerprint is None:
+        session.store.input_fingerprint = _print_of(_input_nodes(session))
+    return session.store.input_fingerprint
 
 
 def _input_nodes(session):

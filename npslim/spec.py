@@ -27,6 +27,7 @@ class Spec:
 
     @property
     def rank(self):
+        """The number of dimensions, None if it is not known."""
         return None if self.shape is None else len(self.shape)
 
     def with_shape(self, shape):
@@ -164,6 +165,7 @@ class TensorShape:
 
     @property
     def rank(self):
+        """The number of dimensions, None if it is not known."""
         return None if self.sizes is None else len(self.sizes)
 
     ndims = rank

@@ -78,14 +78,17 @@ class Tensor(Operators):
 
     @property
     def graph(self):
+        """The graph that the node is in."""
         return self.op.graph
 
     @property
     def device(self):
+        """The device that is noted on the node."""
         return self.op.device
 
     @property
     def dtype(self):
+        """The element type, a DType."""
         return DTYPES[self.spec.dtype]
 
     @property

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import npslim as slim
+import npslim.tf as tf
 from npslim import initializers
 
 INITIALIZERS = {
@@ -123,6 +124,15 @@ def test_identity():
     np.testing.assert_array_equal(draw(slim.identity_initializer(3.0), [2, 3]), [[3, 0, 0], [0, 3, 0]])
     with pytest.raises(ValueError, match=r"(?s)identity is a matrix.*\[2, 2, 2\]"):
         slim.identity_initializer()([2, 2, 2])
+
+
+@pytest.mark.parametrize(
+    "name, factor", [("he_normal", 2), ("he_uniform", 2), ("lecun_normal", 1), ("lecun_uniform", 1)]
+)
+def test_variance_by_the_number_of_inputs(name, factor):
+    values = draw(getattr(tf.initializers, name)(), [3, 3, 20, 500])
+    assert abs(values.var() * 180 / factor - 1) < 0.02 and abs(values.mean()) < 0.002
+    assert (np.abs(values).max() <= np.sqrt(3 * factor / 180)) == name.endswith("uniform")
 
 
 def test_seeds():

@@ -2,6 +2,8 @@
 
 Where every op on the way takes complex numbers, the derivative along `v` is Im f(x + ihv) / h: exact to rounding, since
 nothing is subtracted (Squire and Trapp, 1998). Elsewhere four points are used, exact to O(h^4).
+
+before: reverse.py   next: variables/base.py
 """
 
 from dataclasses import dataclass
@@ -36,6 +38,7 @@ class Checked:
 
     @property
     def passed(self):
+        """Whether the error is within the tolerance of the method."""
         return self.error <= TOLERANCE[self.method]
 
 

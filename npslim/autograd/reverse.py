@@ -3,7 +3,7 @@
 Every op's rule is made of ops, so the result can be differentiated again. Because definition order is a running order,
 the walk needs no recursion and no sorting: it goes through the graph's list from the last y to the first x.
 
-before: session.py   next: variables/base.py
+before: session.py   next: check.py
 """
 
 from npslim.autograd.registered import registered_pull

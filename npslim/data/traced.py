@@ -12,6 +12,7 @@ import numpy as np
 from npslim.arguments import check_function
 from npslim.backend import one_blas_thread, running_on, to_host
 from npslim.caller import user_line
+from npslim.cells import philox_key
 from npslim.convert import as_tensor
 from npslim.data.structure import assembled, component, flat, leaf_of, mapped, packed, parts_of, tensors_of
 from npslim.errors import ArgumentTypeError
@@ -81,7 +82,7 @@ class Context:
             start = self.state[name, "start"] = self.count(name) if graph.seed is None and seed is None else 0
         first = self.session.store.entropy if graph.seed is None and seed is None else graph.seed or 0
         second = zlib.crc32(name.encode()) if seed is None else self.number(seed)
-        key = [first % 2**64, second % 2**64]
+        key = philox_key(first, second)
         return np.random.Generator(np.random.Philox(key=key, counter=[0, start, 2, 0 if again else number]))
 
     def evaluate(self, fetches, feeds, number=None):

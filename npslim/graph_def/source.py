@@ -201,10 +201,6 @@ class Source:
             return default
         return tuple(self.attr(name, "list").i)
 
-    def reals(self, name):
-        """A tuple of float."""
-        return tuple(self.attr(name, "list").f)
-
     def only(self, name, kind, value):
         """Refuse the node unless the attribute has this one value, or is not given."""
         found = self.attr(name, kind, value)

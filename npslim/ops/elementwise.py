@@ -9,6 +9,7 @@ before: op.py   next: plan.py
 import numpy as np
 
 from npslim.backend import array_module
+from npslim.caller import user_line
 from npslim.convert import as_tensor, contains_tensor
 from npslim.dtypes import as_dtype, numpy_dtype
 from npslim.errors import DTypeError, InvalidArgumentError
@@ -19,6 +20,7 @@ from npslim.registry import OPERATORS
 from npslim.scopes import name_scope
 from npslim.shape_rules import broadcasts, broadcasts_floats
 from npslim.spec import Spec, merge
+from npslim.tensor import shapes_of
 
 
 @op(holomorphic=True, type="AddV2", node_name="Add", partial=True, reference=lambda x, y: x - (-1 * y))
@@ -134,7 +136,7 @@ realdiv.rejects("not floating", lambda rng: (np.ones(2, np.int32), np.ones(2, np
 
 def truediv(x, y, name=None):
     """x / y, element by element. Integers are divided as float64, those of 8 and 16 bits as float32."""
-    x, y = pair(x, y)
+    x, y = pair(x, y, "truediv")
     with name_scope(name, "truediv", [x]) as scope:
         if x.spec.dtype.kind in "iu":
             dtype = np.float32 if x.spec.dtype.itemsize <= 2 else np.float64
@@ -145,8 +147,8 @@ def truediv(x, y, name=None):
 divide = truediv
 
 
-def pair(x, y):
-    """Both as tensors of one dtype: numbers and arrays take that of the tensor beside them."""
+def pair(x, y, name):
+    """Both as tensors of one dtype: numbers and arrays take that of the tensor beside them. name: for the error."""
     if contains_tensor(y) and not contains_tensor(x):
         y = as_tensor(y)
         x = as_tensor(x, y.spec.dtype)
@@ -156,9 +158,10 @@ def pair(x, y):
         y = as_tensor(y, None if keeps else x.spec.dtype)
     if x.spec.dtype != y.spec.dtype:
         raise DTypeError(
-            "truediv: the inputs do not have the same dtype.",
+            f"{name}: the inputs do not have the same dtype.",
             expected="one dtype",
-            got=f"{x.dtype.name} and {y.dtype.name}",
+            got=shapes_of([x, y]),
+            made_at=user_line(),
             hint="cast(x, dtype) converts",
         )
     return x, y

@@ -1,6 +1,6 @@
 """Normalization: moments, batch normalization, and the bias that so often follows a product.
 
-before: pool.py   next: ../session.py
+before: pool.py   next: ../scopes.py
 """
 
 import math

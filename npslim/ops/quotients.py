@@ -109,7 +109,7 @@ truncatemod.cases(*_QUOTIENT_CASES)
 
 def div(x, y, name=None):
     """x / y as in Python 2: of integers the largest integer not above the quotient."""
-    x, y = pair(x, y)
+    x, y = pair(x, y, "div")
     return (floordiv if x.spec.dtype.kind in "iu" else realdiv)(x, y, name=name or "div")
 
 

@@ -43,10 +43,6 @@ def _numbers(x, what):
         raise DTypeError(f"A {what} summary takes numbers.", expected="int or float", got=x.dtype)
 
 
-def _scalar_of_bytes(*inputs):
-    return Spec((), _TEXT)
-
-
 # ---- scalars
 
 

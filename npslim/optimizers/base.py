@@ -56,13 +56,15 @@ class Optimizer:
     ):
         """A node that computes the gradients of `loss`, updates the variables and adds one to `global_step`.
 
-        Raises ValueError if no variable has a gradient.
+        var_list: TRAINABLE_VARIABLES unless given. grad_loss: what the loss is weighted with. The other arguments are
+        accepted for old programs. Raises ValueError if no variable has a gradient.
         """
         grads_and_vars = self.compute_gradients(loss, var_list, grad_loss=grad_loss)
         if not any(grad is not None for grad, _ in grads_and_vars):
             raise InvalidArgumentError(
                 "No gradients provided for any variable: the loss depends on none of them.",
                 expected="a loss computed from the variables", got=[var.op.name for _, var in grads_and_vars],
+                made_at=user_line(),
             )  # fmt: skip
         return self.apply_gradients(grads_and_vars, global_step=global_step, name=name)
 
@@ -77,7 +79,7 @@ class Optimizer:
     ):
         """A list of (gradient, variable); the gradient is None where the loss does not depend on the variable.
 
-        var_list: TRAINABLE_VARIABLES unless given. Raises ValueError if there are no variables.
+        var_list, grad_loss: as for `minimize`, and so the other arguments. Raises ValueError if there are no variables.
         """
         var_list = trainable_variables() if var_list is None else list(var_list)
         if not var_list:
@@ -97,13 +99,16 @@ class Optimizer:
         """
         grads_and_vars = [(grad, var) for grad, var in grads_and_vars]
         if not grads_and_vars:
-            raise InvalidArgumentError("No variables provided.", expected="(gradient, variable) pairs", got="none")
+            raise InvalidArgumentError(
+                "No variables provided.", expected="(gradient, variable) pairs", got="none", made_at=user_line()
+            )
         _check_variables(var for _, var in grads_and_vars)
         usable = [(self._as_gradient(grad), var) for grad, var in grads_and_vars if grad is not None]
         if not usable:
             raise InvalidArgumentError(
-                "No gradients provided for any variable.", got=[var.op.name for _, var in grads_and_vars]
-            )
+                "No gradients provided for any variable.", got=[var.op.name for _, var in grads_and_vars],
+                made_at=user_line(),
+            )  # fmt: skip
         with control_dependencies(None):
             self._create_slots([var for _, var in usable])
         with name_scope(name, self._name) as scope:
@@ -195,7 +200,9 @@ def _check_variables(var_list):
     """Raises TypeError for what is not a variable."""
     for var in var_list:
         if not isinstance(var, Variable):
-            raise ArgumentTypeError("Only variables can be optimized.", expected="a Variable", got=repr(var))
+            raise ArgumentTypeError(
+                "Only variables can be optimized.", expected="a Variable", got=repr(var), made_at=user_line()
+            )
 
 
 def hyperparameter(value, name):

@@ -41,11 +41,6 @@ def svg(what, open="auto", events=(), folding=True, gradients=True):
     return Drawing(what, open, events, gradients).draw(folding)
 
 
-def visible(box, opened):
-    """Whether all that `box` lies in is open."""
-    return all(above.parent is None or above.number in opened for above in box.ancestors())
-
-
 def shown_for(leaf, opened):
     """The box that stands for `leaf`: the outermost closed one that holds it."""
     shown = leaf

@@ -37,6 +37,7 @@ from npslim import (
     zeros_initializer as zeros,
 )
 from npslim.initializers import VarianceScaling as variance_scaling
+from npslim.initializers import he_normal, he_uniform, lecun_normal, lecun_uniform
 from npslim.initializers import identity_initializer as identity
 from npslim.initializers import uniform_unit_scaling_initializer as uniform_unit_scaling
 from npslim.lookup import tables_initializer

@@ -3,9 +3,10 @@
 It is three nodes: `<name>` is its state, `<name>/Assign` gives it the initial value, `<name>/read` is its value as a
 plain use sees it, from before the assignments of a run. `read_value()` defines a later read.
 
-before: autograd/reverse.py   next: sharing.py
+before: autograd/check.py   next: sharing.py
 """
 
+from npslim.caller import user_line
 from npslim.convert import as_tensor
 from npslim.dtypes import numpy_dtype
 from npslim.errors import ArgumentTypeError, InvalidArgumentError, ShapeError
@@ -22,7 +23,9 @@ class Variable(Operators):
 
     initial_value: a tensor, an array, or a function without arguments that returns one. collections: where the variable
     is put, GLOBAL_VARIABLES unless given; TRAINABLE_VARIABLES besides if `trainable`. validate_shape: False if the
-    shape may change. Raises ValueError for an initial value of unknown shape (unless validate_shape is False).
+    shape may change. shape: the static shape, that of the initial value unless given. constraint: what an optimizer
+    applies to the value after each update. The other arguments are accepted for old programs.
+    Raises ValueError without an initial value, or for one of unknown shape (unless validate_shape is False).
     """
 
     def __init__(
@@ -44,7 +47,9 @@ class Variable(Operators):
         shape=None,
     ):
         if initial_value is None:
-            raise InvalidArgumentError("A variable needs an initial value.", got="initial_value=None")
+            raise InvalidArgumentError(
+                "A variable needs an initial value.", got="initial_value=None", made_at=user_line()
+            )
         if not isinstance(collections, list | tuple | set | None):
             raise ArgumentTypeError(
                 "collections is a list of names.", expected="a list or tuple", got=repr(collections)
@@ -112,14 +117,17 @@ class Variable(Operators):
 
     @property
     def graph(self):
+        """The graph that the nodes are in."""
         return self._ref.graph
 
     @property
     def device(self):
+        """The device that is noted on the node of the state."""
         return self._ref.device
 
     @property
     def dtype(self):
+        """The element type, a DType."""
         return self._ref.dtype
 
     @property

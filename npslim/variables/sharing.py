@@ -8,6 +8,7 @@ import inspect
 from typing import Any
 
 from npslim.arguments import check_function
+from npslim.caller import user_line
 from npslim.convert import as_array, as_tensor, contains_tensor
 from npslim.dtypes import as_dtype, float32
 from npslim.errors import AlreadyExistsError, DTypeError, NotFoundError, ShapeError
@@ -40,8 +41,10 @@ def get_variable(
     """The variable `name` of the current variable scope: made, or shared, as the scope's `reuse` says.
 
     initializer: `f(shape, dtype=)`, or a value; the scope's or Xavier's unless given. regularizer: `f(weights)` gives a
-    loss, added to REGULARIZATION_LOSSES when the variable is made. A variable with a partitioner stays whole, and the
-    log says so once.
+    loss, added to REGULARIZATION_LOSSES when the variable is made. trainable, collections, validate_shape, constraint:
+    see `Variable`. custom_getter: called as `f(getter, name=, ...)` with all that a variable is made from, in place of
+    making it. A variable with a partitioner stays whole, and the log says so once. The other arguments are accepted
+    for old programs.
     Raises ValueError if it exists and is not to be reused, is to be reused and does not exist, or exists with another
     shape or dtype.
     """
@@ -97,7 +100,7 @@ def _shared_or_new(
     if reuse and reuse is not AUTO_REUSE:
         raise NotShared(
             f"Variable {name} does not exist, or was not created with get_variable().",
-            expected="a variable made before, since reuse=True", got=name,
+            expected="a variable made before, since reuse=True", got=name, made_at=user_line(),
             hint="reuse=AUTO_REUSE makes it when it is missing",
         )  # fmt: skip
     check_function(regularizer, "regularizer", optional=True)
@@ -156,7 +159,7 @@ def _new_variable(name, shape, dtype, initializer, trainable, collections, valid
         if not is_full(shape):
             raise ShapeError(
                 f"Shape of a new variable ({name}) must be fully defined.", expected="every size known",
-                got=show_shape(shape),
+                got=show_shape(shape), made_at=user_line(),
             )  # fmt: skip
         initial_value = functools.partial(initializer, list(shape or ()), dtype=dtype)
     else:
@@ -164,7 +167,7 @@ def _new_variable(name, shape, dtype, initializer, trainable, collections, valid
         if shape is not None and not compatible(shape, as_shape(initial_value.shape)):
             raise ShapeError(
                 f"{name}: the initial value does not have the shape that is asked for.",
-                expected=show_shape(shape), got=show_shape(as_shape(initial_value.shape)),
+                expected=show_shape(shape), got=show_shape(as_shape(initial_value.shape)), made_at=user_line(),
             )  # fmt: skip
     graph = outermost(get_default_graph())
     if name == get_variable_scope().name:
