@@ -34,6 +34,7 @@ from npslim.fast import (
     pool,
     rewrite,
     several,
+    sides,
     softmax,
     update,
     update_steps,
@@ -56,6 +57,7 @@ SMALL = [  # what a plan asks before it does something for large arrays
     (columns, "DEEP", 2), (choice, "PLACES", 1), (winograd2, "PIECES", 3), (winograd2, "ELEMENTS", 3),
     (depthwise, "TILE", 12), (depthwise, "LEAST", 6), (depthwise, "GROUP", 6), (depthwise, "SHORT", 4),
     (depthwise, "LONG", 6), (several, "PLACES", 2),
+    (sides, "LARGE", 0.0), (sides, "FORK", 0.0),
     (choice, "LINES", 1), (lines, "PLACES", 6), (lines, "LEAST", 6), (lines, "WHOLE", 40), (lines, "BAND", 1),
 ]  # fmt: skip
 FIGURES = {"winograd": {"forward": [1, 1], "filter": [1, 1]}, "windows": 4, "tile": 256}
