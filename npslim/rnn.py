@@ -182,6 +182,39 @@ def bidirectional_dynamic_rnn(
         return (forward, mapped(backward, back)), (state_fw, state_bw)
 
 
+def stack_bidirectional_dynamic_rnn(
+    cells_fw, cells_bw, inputs, initial_states_fw=None, initial_states_bw=None, dtype=None, sequence_length=None,
+    parallel_iterations=None, time_major=False, scope=None, swap_memory=False,
+):  # fmt: skip
+    """(outputs, final states forward, final states backward) of layers of cells in both directions, one on the other.
+
+    Each layer takes what the one below gives in both directions, side by side; so are the outputs, `[b, t, n]`
+    (`[t, b, n]`). The states are tuples, one for each layer. Variables lie in `stack_bidirectional_rnn/cell_<i>`, or
+    `scope` for the first part. For the other arguments see `bidirectional_dynamic_rnn`.
+    Raises ValueError unless there are as many cells, and first states if any, in both directions.
+    """
+    layers = len(cells_fw)
+    first_fw, first_bw = initial_states_fw or [None] * layers, initial_states_bw or [None] * layers
+    if not layers or {len(cells_bw), len(first_fw), len(first_bw)} != {layers}:
+        raise InvalidArgumentError(
+            "stack_bidirectional_dynamic_rnn: the two directions differ.",
+            expected="as many cells and states, one or more",
+            got=f"{layers} and {len(cells_bw)} cells, {len(first_fw)} and {len(first_bw)} first states",
+            made_at=user_line(),
+        )  # fmt: skip
+    states_fw, states_bw = [], []
+    with variable_scope(scope or "stack_bidirectional_rnn"):
+        for i, (fw, bw) in enumerate(zip(cells_fw, cells_bw, strict=True)):
+            with variable_scope(f"cell_{i}"):
+                outputs, (last_fw, last_bw) = bidirectional_dynamic_rnn(
+                    fw, bw, inputs, sequence_length, first_fw[i], first_bw[i], dtype, time_major=time_major
+                )
+                inputs = concat(*outputs, axis=2)
+                states_fw.append(last_fw)
+                states_bw.append(last_bw)
+    return inputs, tuple(states_fw), tuple(states_bw)
+
+
 def static_rnn(cell, inputs, initial_state=None, dtype=None, sequence_length=None, scope=None):
     """(outputs, final state) of `cell` over a list of inputs `[b, ...]`, or of nestings of such; every step is defined.
 

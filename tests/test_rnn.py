@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import npslim as slim
+from npslim import rnn
 from npslim.errors import ArgumentTypeError, DTypeError, InvalidArgumentError, ShapeError
 
 cells = slim.rnn_cell
@@ -276,3 +277,33 @@ def test_reverse_sequence_refuses_an_axis_for_two():
         slim.reverse_sequence(X, [1, 2], seq_axis=0)
     with pytest.raises(InvalidArgumentError, match="none of the sequence"):
         run(slim.reverse_sequence(X, [1, 4], seq_axis=1))
+
+
+class WideCounter(Counter):
+    state_size = output_size = 8
+
+
+@pytest.mark.parametrize("time_major", [False, True])
+def test_layers_of_both_directions(time_major):
+    x = np.moveaxis(X, 0, 1) if time_major else X
+    outputs, fw, bw = rnn.stack_bidirectional_dynamic_rnn(
+        [Counter(), WideCounter()], [Counter(), WideCounter()], slim.constant(x), dtype=slim.float64,
+        sequence_length=[3, 3], time_major=time_major,
+    )  # fmt: skip
+    step = np.arange(3.0)[:, None] if not time_major else np.arange(3.0)[:, None, None]
+    below = np.concatenate([x + step, x + 2 - step], 2)
+    found, states = run([outputs, (*fw, *bw)])
+    np.testing.assert_allclose(found, np.concatenate([below + step, below + 2 - step], 2))
+    assert [s.shape for s in states] == [(2, 4), (2, 8)] * 2 and all((s == 3).all() for s in states)
+
+
+def test_layers_of_both_directions_have_tensorflows_variables():
+    lstm = [[cells.LSTMCell(2) for _ in range(2)] for _ in range(2)]
+    rnn.stack_bidirectional_dynamic_rnn(*lstm, slim.constant(X), dtype=slim.float64)
+    names = {v.op.name for v in slim.get_variables()}
+    assert names == {
+        f"stack_bidirectional_rnn/cell_{i}/bidirectional_rnn/{way}/lstm_cell/{name}"
+        for i in range(2) for way in ("fw", "bw") for name in ("kernel", "bias")
+    }  # fmt: skip
+    with pytest.raises(InvalidArgumentError, match="2 and 1 cells"):
+        rnn.stack_bidirectional_dynamic_rnn(lstm[0], lstm[1][:1], slim.constant(X), dtype=slim.float64)

@@ -8,6 +8,7 @@ before: windows.py, conv.py   next: normalize.py
 """
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -60,7 +61,7 @@ def _pooled(x, slide):
     return slide.join(n, slide.output_sizes(sizes), c)
 
 
-def _maximum_family(n, name, type):
+def _maximum_family(n, name, type) -> tuple[Any, ...]:
     """Define maximum pooling over n dimensions, its gradient, and the gradient of that one."""
 
     def pool(x, *, ksize, strides, padding, data_format=None, dilations=1):
@@ -132,7 +133,7 @@ def _maximum_family(n, name, type):
     return pool, put, take
 
 
-def _average_family(n, name, type):
+def _average_family(n, name, type) -> tuple[Any, ...]:
     """Define average pooling over n dimensions and its gradient."""
 
     def pool(x, *, ksize, strides, padding, data_format=None, dilations=1):

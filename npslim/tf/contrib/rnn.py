@@ -1,6 +1,6 @@
 """`tf.contrib.rnn`: recurrent cells and networks under their older names."""
 
-from npslim.rnn import static_bidirectional_rnn, static_rnn
+from npslim.rnn import stack_bidirectional_dynamic_rnn, static_bidirectional_rnn, static_rnn
 from npslim.rnn_cell import (
     BasicLSTMCell,
     BasicRNNCell,
