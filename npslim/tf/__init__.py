@@ -388,8 +388,8 @@ initialize_local_variables, initialize_variables = local_variables_initializer, 
 _MODULES = set(
     """
     app bitwise compat contrib data debugging dtypes errors estimator flags gfile graph_util image initializers io
-    layers linalg logging lookup losses manip math metrics nest nn python_io random resource_loader saved_model sparse
-    strings summary test train
+    layers linalg logging lookup losses manip math metrics nest nn python_io queue random resource_loader saved_model
+    sparse strings summary test train
     """.split()
 )
 

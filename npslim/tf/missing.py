@@ -25,6 +25,10 @@ LEFT_OUT = {
     "xla": "there is no XLA",
     "bfloat16": "NumPy has no bfloat16; checkpoints and graphs of it are read as float32",
     "distributions": "there are no distributions; random_normal and its kin draw numbers",
+    "seq2seq": "there are no decoders; while_loop and TensorArray make one",
+    "legacy_seq2seq": "there are no decoders; a Python loop over a cell makes one",
+    "cudnn_rnn": "there is no cuDNN; rnn_cell.LSTMCell and GRUCell have the same values with other variables",
+    "gan": "tf.contrib.gan is no part of TF-Slim; its losses are a few lines of reduce_mean",
     "learn": "tf.contrib.learn is no part of TF-Slim; npslim.learning.train trains",
     "v2": "there is no TensorFlow 2 mode; tf.compat.v1 is npslim.tf",
 }

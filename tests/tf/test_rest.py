@@ -188,3 +188,17 @@ def test_layer_objects_refuse():
         type("Ranks", (Two,), {"input_spec": spec})()(tf.zeros([1, 2, 3]))
     with pytest.raises(NotImplementedError, match="needs a call"):
         tf.layers.Layer()(tf.zeros([1]))
+
+
+def test_later_names_of_queues_and_of_draws():
+    assert tf.queue.FIFOQueue is tf.FIFOQueue and tf.queue.RandomShuffleQueue is tf.RandomShuffleQueue
+    drawn = tf.random.categorical(tf.constant([[0.0, 50.0], [50.0, 0.0]]), 3)
+    narrow = tf.random.categorical(tf.constant([[0.0, 50.0]]), 2, dtype=tf.int32, seed=1)
+    assert (drawn.dtype, narrow.dtype) == (tf.int64, tf.int32)
+    with tf.Session() as session:
+        assert session.run(drawn).tolist() == [[1, 1, 1], [0, 0, 0]] and session.run(narrow).tolist() == [[1, 1]]
+
+
+def test_what_stands_in_for_seq2seq_is_said():
+    with pytest.raises(AttributeError, match="while_loop and TensorArray"):
+        _ = tf.contrib.seq2seq
