@@ -115,7 +115,7 @@ class Scopes:
     def gradient_override_map(self, op_type_map):
         """New nodes of a type that is in the dictionary get the gradient registered under the name it gives.
 
-        See `npslim.autograd.RegisterGradient`. Raises TypeError for anything but a dictionary of names.
+        See `npslim.autograd.registered.RegisterGradient`. Raises TypeError for anything but a dictionary of names.
         """
         if not isinstance(op_type_map, dict) or not all(
             isinstance(n, str) for pair in op_type_map.items() for n in pair
