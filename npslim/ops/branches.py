@@ -97,6 +97,16 @@ class Side:
         n = len(self.outputs)
         return found[:n], dict(zip(self.kept, found[n:], strict=True))
 
+    def used(self):
+        """The tensors that the outputs are computed from; what only has to run before them is not among them."""
+        found, rest = set(), list(self.outputs)
+        while rest:
+            t = rest.pop()
+            if t not in found:
+                found.add(t)
+                rest.extend(t.op.inputs)
+        return found
+
     def backward(self, outputs, inputs):
         """The Side of the gradient: from what this one takes and cotangents of `outputs`, those of `inputs`, which are
         tensors of `inner`.

@@ -39,7 +39,10 @@ def _(*inputs, sides, tapes):
 def _(gs, ys, *inputs, sides, tapes):
     pred, earlier, captured = inputs[0], inputs[1 : 1 + tapes], inputs[1 + tapes :]
     outputs = [i for i, y in enumerate(ys[:-1]) if y.spec.dtype.kind in "fc"]
-    floats = [i for i, x in enumerate(captured) if has_gradient(x)]
+    used = [(side.inner, side.used()) for side in sides]
+    floats = [
+        i for i, x in enumerate(captured) if has_gradient(x) and any(inner[i] in tensors for inner, tensors in used)
+    ]
     backward = tuple(
         side.backward([side.outputs[i] for i in outputs], [side.inner[i] for i in floats]) for side in sides
     )

@@ -106,11 +106,12 @@ def test_refusals(call, message):
 
 
 @pytest.mark.parametrize("training", [False, True, "fed"])
+@pytest.mark.parametrize("updates", ["updates", None])
 @pytest.mark.parametrize("fused, reached", [(True, False), (None, False), (False, True)])
-def test_no_gradient_reaches_the_averages_of_a_fused_norm(training, fused, reached):
+def test_no_gradient_reaches_the_averages_of_a_fused_norm(training, fused, reached, updates):
     x = slim.placeholder(slim.float32, [2, 3, 3, 2])
     fed = slim.placeholder(slim.bool, []) if training == "fed" else training
-    y = slim.batch_norm(x, is_training=fed, fused=fused, scale=True)
+    y = slim.batch_norm(x, is_training=fed, fused=fused, scale=True, updates_collections=updates)
     slopes = dict(zip("beta gamma mean variance".split(), slim.gradients(y, norm_variables()), strict=True))
     assert slopes["beta"] is not None and slopes["gamma"] is not None
     for name in ("mean", "variance"):  # as TensorFlow has it: without the fused op they do count at inference
