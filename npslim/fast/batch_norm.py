@@ -30,9 +30,8 @@ class Blocks:
     parts: the slice of elements of each block.
     """
 
-    def __init__(self, x):
-        (m, c), self.dtype = x.shape, x.dtype
-        self.c = c
+    def __init__(self, m, c, dtype):
+        self.c, self.dtype = c, dtype
         self.narrow = max(1, WIDTH // max(c, 1))  # rows side by side for BLAS
         some = max(1, min(LONG // max(c, 1), m // 4))
         self.rows = max(1, some // self.narrow) * self.narrow if some > self.narrow else some
@@ -87,6 +86,24 @@ class Blocks:
         np.matmul(block_of_ones(len(block), self.dtype), block, out=into.reshape(-1)[:wide])
 
 
+def blocks_of(x):
+    """The blocks of the matrix `x`, remembered by its shape: to find them takes as long as a small image's pass."""
+    return _blocks(*x.shape, x.dtype, BLOCK, LONG, WIDTH)
+
+
+@functools.lru_cache(maxsize=256)
+def _blocks(m, c, dtype, *sizes):
+    return Blocks(m, c, dtype)
+
+
+@functools.lru_cache
+def block_of_shares(count, dtype):
+    """`count` times 1 / count."""
+    shares = np.full(count, 1 / count, dtype)
+    shares.flags.writeable = False
+    return shares
+
+
 @functools.lru_cache
 def block_of_ones(count, dtype):
     """`count` ones that cannot be written to."""
@@ -109,9 +126,9 @@ def along(tile, block):
 
 def moments(x):
     """(mean, variance) of the columns of `x`, in double precision; the variance's memory is that of `added_up`."""
-    m, blocks = len(x), Blocks(x)
+    m, blocks = len(x), blocks_of(x)
     sample = x[:: max(1, min(m // 8, 8), m // SAMPLE)]
-    centre = np.full(len(sample), 1 / len(sample), x.dtype) @ sample
+    centre = block_of_shares(len(sample), x.dtype) @ sample
     (centres,), flat = blocks.tiled(centre), x.reshape(-1)
     totals = blocks.sums(2)
 
@@ -134,7 +151,7 @@ def column_sums(x):
     """The sums of the columns of `x`, block by block, the blocks' in double precision."""
     if len(x) <= WIDTH:
         return block_of_zeros(len(x), x.dtype, 1) @ x
-    blocks, flat = Blocks(x), x.reshape(-1)
+    blocks, flat = blocks_of(x), x.reshape(-1)
     totals = blocks.sums()
     blocks.each(lambda number: blocks.total(flat[blocks.parts[number]], totals[number, 0]))
     return added_up(totals)[0].astype(x.dtype)
@@ -142,7 +159,7 @@ def column_sums(x):
 
 def normalize(x, mean, rate, offset, y, relu=False):
     """`(x - mean) * rate + offset`, or what of it is positive, into `y`, which may be `x`."""
-    blocks = Blocks(x)
+    blocks = blocks_of(x)
     means, rates, offsets = blocks.tiled(mean, rate, offset)
     zeros = block_of_zeros(blocks.length, x.dtype)
     source, target = x.reshape(-1), y.reshape(-1)
@@ -161,7 +178,7 @@ def normalize(x, mean, rate, offset, y, relu=False):
 
 def rescale(x, rate, shift, relu=False):
     """`x * rate + shift`, or what of it is positive, in the place of `x`; without a rate, only shifted."""
-    blocks = Blocks(x)
+    blocks = blocks_of(x)
     rates, shifts = blocks.tiled(shift if rate is None else rate, shift)
     zeros, target = block_of_zeros(blocks.length, x.dtype), x.reshape(-1)
 
@@ -182,7 +199,7 @@ def gradients(g, x, scale, mean, inverse, out, y=None):
 
     y: what a relu made of the result; the cotangent `g` counts where it is positive.
     """
-    m, dtype, blocks = len(x), x.dtype, Blocks(x)
+    m, dtype, blocks = len(x), x.dtype, blocks_of(x)
     (means,), source, target = blocks.tiled(mean), x.reshape(-1), out.reshape(-1)
     totals = blocks.sums(2)
     taken = y is None and g.flags.c_contiguous  # as it is

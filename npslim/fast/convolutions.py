@@ -15,6 +15,8 @@ from npslim.fast.tiles import flat, rows
 from npslim.fast.workers import each
 from npslim.ops.windows import sliding
 
+MANY = 8  # pairs of shapes that a step remembers
+
 
 class Convolution:
     """The attributes of a convolution for one shape of input and filter; its arrays have their channels last.
@@ -61,6 +63,18 @@ class Convolution:
         return self.given.channels_last(x)
 
 
+def _known(known, shape, w, attrs, wanted="output", kind=Convolution):
+    """The convolution of these shapes; `known`: those of a step's last runs, for to find out takes Python a while."""
+    if known is None:
+        return kind(shape, w, attrs, wanted)
+    conv = known.get((shape, w))
+    if conv is None:
+        if len(known) >= MANY:
+            known.clear()
+        conv = known[shape, w] = kind(shape, w, attrs, wanted)
+    return conv
+
+
 def convolution(step, attrs=None):
     """What is known of a step's convolution, for one image if it is not known for how many; None if that is too little.
 
@@ -82,9 +96,9 @@ def each_image(matrix, x, y):
     each(lambda i: np.matmul(matrix, flat(x[i]), out=flat(y[i])), range(len(x)))
 
 
-def conv2d(arena, x, w, **attrs):
+def conv2d(arena, x, w, *, known=None, **attrs):
     """`ops.conv.conv2d`."""
-    conv = Convolution(x.shape, w.shape, attrs)
+    conv = _known(known, x.shape, w.shape, attrs)
     if conv.rare:
         return None
     y = take(arena, conv.output, x.dtype)
@@ -103,9 +117,9 @@ def conv2d(arena, x, w, **attrs):
     return y
 
 
-def conv2d_backprop_input(arena, like, w, g, **attrs):
+def conv2d_backprop_input(arena, like, w, g, *, known=None, **attrs):
     """`ops.conv.conv2d_backprop_input`."""
-    conv = Convolution(like.shape, w.shape, attrs, "input")
+    conv = _known(known, like.shape, w.shape, attrs, "input")
     if conv.rare:
         return None
     x = take(arena, like.shape, g.dtype)
@@ -138,9 +152,9 @@ def conv2d_transpose(arena, x, w, output_shape, **attrs):
     return conv2d_backprop_input(arena, like, w, x, **attrs)
 
 
-def conv2d_backprop_filter(arena, x, like, g, **attrs):
+def conv2d_backprop_filter(arena, x, like, g, *, known=None, **attrs):
     """`ops.conv.conv2d_backprop_filter`."""
-    conv = Convolution(x.shape, like.shape, attrs, "filter")
+    conv = _known(known, x.shape, like.shape, attrs, "filter")
     if conv.rare:
         return None
     w = take(arena, like.shape, g.dtype)
@@ -183,9 +197,9 @@ class Depthwise(Convolution):
         self.output = self.given.join(self.output[0], self.given.split(self.output)[1], w[2] * w[3])
 
 
-def depthwise_conv2d_native(arena, x, w, **attrs):
+def depthwise_conv2d_native(arena, x, w, *, known=None, **attrs):
     """`ops.conv.depthwise_conv2d_native`."""
-    conv = Depthwise(x.shape, w.shape, attrs)
+    conv = _known(known, x.shape, w.shape, attrs, kind=Depthwise)
     if conv.rare:
         return None
     y = take(arena, conv.output, x.dtype)
@@ -196,9 +210,9 @@ def depthwise_conv2d_native(arena, x, w, **attrs):
     return y
 
 
-def depthwise_conv2d_native_backprop_input(arena, like, w, g, **attrs):
+def depthwise_conv2d_native_backprop_input(arena, like, w, g, *, known=None, **attrs):
     """`ops.conv.depthwise_conv2d_native_backprop_input`."""
-    conv = Depthwise(like.shape, w.shape, attrs)
+    conv = _known(known, like.shape, w.shape, attrs, "input", Depthwise)
     if conv.rare:
         return None
     x = take(arena, like.shape, g.dtype)
@@ -218,9 +232,9 @@ def depthwise_conv2d_native_backprop_input(arena, like, w, g, **attrs):
     return x
 
 
-def depthwise_conv2d_native_backprop_filter(arena, x, like, g, **attrs):
+def depthwise_conv2d_native_backprop_filter(arena, x, like, g, *, known=None, **attrs):
     """`ops.conv.depthwise_conv2d_native_backprop_filter`."""
-    conv = Depthwise(x.shape, like.shape, attrs)
+    conv = _known(known, x.shape, like.shape, attrs, kind=Depthwise)
     if conv.rare:
         return None
     w = take(arena, like.shape, g.dtype)

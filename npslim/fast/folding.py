@@ -65,7 +65,7 @@ def _fold(draft, conv, norm):
 
 def _folded(placed, epsilon, relu, size):
     """The kernel of a convolution and what follows it, `size` elements for an image; its name tells what it does."""
-    convolve, attrs = placed.fast, placed.attrs
+    convolve, attrs = placed.fast, placed.called_with()
 
     def folded(arena, x, w, scale, offset, mean, variance):
         rate = scale / np.sqrt(variance + epsilon)

@@ -19,6 +19,7 @@ from npslim.fast.conv import Slide
 from npslim.fast.convolutions import (
     CONVOLUTIONS,
     DEPTHWISE,
+    MANY,
     conv2d,
     conv2d_backprop_filter,
     conv2d_backprop_input,
@@ -77,7 +78,7 @@ class Placed:
 
     def kernel(self, place, take=False):
         """The function of an arena and the inputs' arrays."""
-        plain, fast, attrs, given = self.plain, self.fast, self.attrs, self.given or len(self.step.node.inputs)
+        plain, fast, attrs, given = self.plain, self.fast, self.called_with(), self.given or len(self.step.node.inputs)
 
         def placed(arena, *inputs, **context):
             result = fast(arena, *inputs, **attrs, **context)
@@ -85,6 +86,10 @@ class Placed:
 
         placed.label = f"fast {fast.__name__}{self.algorithm()}"
         return placed
+
+    def called_with(self):
+        """The attributes; and for kernels of windows, a place for what they have found out about shapes."""
+        return {**self.attrs, "known": {}} if self.fast in SLIDING else self.attrs
 
     def algorithm(self):
         """How a convolution is computed, as far as the shapes are known: " by windows"."""
@@ -199,6 +204,18 @@ def _in_rows(x, data_format):
 
 def _pooling(shape, ksize, attrs):
     """How windows slide, for `ops` and for the fast kernels; None for dilated windows."""
+    known, key = attrs.get("known"), (shape, ksize)
+    if known is None:
+        return _found_pooling(shape, ksize, attrs)
+    found = known.get(key)
+    if found is None:
+        if len(known) >= MANY:
+            known.clear()
+        found = known[key] = _found_pooling(shape, ksize, attrs)
+    return found
+
+
+def _found_pooling(shape, ksize, attrs):
     attrs = {name: attrs.get(name, default) for name, default in _WINDOW.items()}
     kernel = per_dimension(ksize, 2, attrs["data_format"], "ksize")
     given = sliding(kernel, attrs["strides"], attrs["padding"], attrs["data_format"], attrs["dilations"])
@@ -309,6 +326,9 @@ FAST = {
     },
 }  # fmt: skip
 OF_ANY_DTYPE = {*broadcast.KERNELS.values(), *moves.KERNELS.values()}
+SLIDING = (
+    *CONVOLUTIONS, *DEPTHWISE, max_pool2d, max_pool2d_grad, relu_max_pool2d_grad, avg_pool2d, avg_pool2d_grad,
+)  # fmt: skip
 QUICK_WHEN_SMALL = {  # the plain kernels
     matmul, near.local_response_normalization, near.sum_of_near, near.pow, softmax.softmax, softmax.log_softmax,
     *OF_ANY_DTYPE,

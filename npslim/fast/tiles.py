@@ -1,4 +1,7 @@
-"""How work is cut into tiles: by the shape alone, so that the same sums are added up whoever does them."""
+"""How work is cut into tiles: by the shape alone, so that the same sums are added up whoever does them.
+
+What is cut is remembered, for steps cut the same shapes again and again; nobody changes what is remembered.
+"""
 
 import functools
 import math
@@ -26,6 +29,7 @@ class Parts(Sequence):
         return map(self.make, self.numbers)
 
 
+@functools.lru_cache(maxsize=1024)
 def cut(n, rows, columns, places, least=None):
     """(images, rows) of tiles of about `places` places of `n` images: some rows of one image, or some images.
 
@@ -47,12 +51,14 @@ def _some_rows(rows, step, number):
     return slice(image, image + 1), slice(y * step, min(rows, (y + 1) * step))
 
 
+@functools.lru_cache(maxsize=1024)
 def stretches(count, least):
     """[slice] of a few stretches of `count` elements, of at least `least` each, all but the last multiples of that."""
     step = max(1, least) * max(1, -(-count // (max(1, least) * PARTS)))
     return [slice(start, min(count, start + step)) for start in range(0, count, step)]
 
 
+@functools.lru_cache(maxsize=1024)
 def halves(count, most):
     """Slices of parts of `count` elements, as large as each other, of `most` at most: one, or an even number of them.
 
