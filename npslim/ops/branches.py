@@ -14,7 +14,6 @@ from npslim.graph import Graph, control_dependencies, needed
 from npslim.nested import flat, mapped, packed
 from npslim.op import op
 from npslim.ops.shape import identity, zeros_like
-from npslim.ops.tensor_array import TensorArray
 from npslim.registry import ABOVE
 from npslim.spec import Spec
 from npslim.tensor import Node
@@ -135,7 +134,7 @@ def trace(name, function, outer, args=()):
 
 
 def _adopted(branch, name, x):
-    if isinstance(x, TensorArray):
+    if is_array(x):
         return x.with_flow(branch.adopt(x.flow))
     return branch.adopt(_as_result(name, x))
 
@@ -165,12 +164,17 @@ def stands_for_state(x):
     return x.op.op.name == "variable"
 
 
+def is_array(x):
+    """True for a TensorArray; its file is read by programs that use one."""
+    return hasattr(x, "with_flow")
+
+
 def tensors_of(structure):
     """The leaves of a nesting as tensors; that of a TensorArray is its flow."""
-    return [x.flow if isinstance(x, TensorArray) else as_tensor(x) for x in flat(structure)]
+    return [x.flow if is_array(x) else as_tensor(x) for x in flat(structure)]
 
 
 def with_tensors(structure, tensors):
     """`structure` with the leaves that `tensors_of` gave replaced by `tensors`, in order."""
     pairs = zip(flat(structure), tensors, strict=True)
-    return packed(structure, [x.with_flow(y) if isinstance(x, TensorArray) else y for x, y in pairs])
+    return packed(structure, [x.with_flow(y) if is_array(x) else y for x, y in pairs])

@@ -7,11 +7,10 @@ from npslim.errors import ArgumentTypeError, DTypeError, GradientError, InvalidA
 from npslim.graph import control_dependencies, get_default_graph
 from npslim.nested import flat, outline
 from npslim.op import op
-from npslim.ops.branches import TAPE, Side, has_gradient, outside, tensors_of, trace, with_tensors
+from npslim.ops.branches import TAPE, Side, has_gradient, is_array, outside, tensors_of, trace, with_tensors
 from npslim.ops.elementwise import add
 from npslim.ops.logic import less, logical_and
 from npslim.ops.shape import zeros_like
-from npslim.ops.tensor_array import TensorArray
 from npslim.spec import Spec, TensorShape, as_shape, show_shape
 from npslim.tensor import Tensor
 
@@ -151,7 +150,7 @@ def _counted(first, structure, test, body, limit):
 
 def _invariants(first, structure, shapes, counted):
     """The specs of the loop's variables on every turn. Raises ShapeError for a first value that does not fit."""
-    arrays = [isinstance(leaf, TensorArray) for leaf in flat(structure)]  # their flows take any shape
+    arrays = [is_array(leaf) for leaf in flat(structure)]  # their flows take any shape
     specs = [Spec(None if free else x.spec.shape, x.spec.dtype) for x, free in zip(first, arrays, strict=True)]
     if shapes is None:
         return specs
