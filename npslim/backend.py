@@ -117,7 +117,7 @@ class _OneThread:
     def __init__(self):
         self._lock = threading.Lock()
         self._inside = 0
-        self._libraries = None
+        self._libraries, self._modules = [], 0  # those that were loaded with so many modules of Python
         self._changed = []
 
     def __enter__(self):
@@ -125,8 +125,9 @@ class _OneThread:
             self._inside += 1
             if self._inside > 1:
                 return
-            if self._libraries is None:
+            if self._modules != len(sys.modules):  # one of them may have brought another library
                 self._libraries = blas_libraries()
+                self._modules = len(sys.modules)
             found = [(set_threads, get_threads()) for get_threads, set_threads in self._libraries]
             self._changed = [(set_threads, before) for set_threads, before in found if before != 1]
             for set_threads, _ in self._changed:

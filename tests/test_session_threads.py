@@ -1,5 +1,7 @@
 """BLAS runs on one thread inside a run, and gets its threads back: bits do not depend on how many there are."""
 
+import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -19,6 +21,24 @@ def test_one_thread_inside_a_run():
     inside = slim.py_func(lambda: np.array(blas_threads(), np.int64), [], slim.int64)
     assert set(slim.Session().run(inside).tolist()) == {1}
     assert blas_threads() == before
+
+
+LATE = """
+import numpy as np, npslim as slim
+from threadpoolctl import threadpool_info
+def threads():
+    return np.array([library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"])
+session, seen = slim.Session(), slim.py_func(threads, [], slim.int64)
+first = session.run(seen)
+import scipy.linalg
+print(first.tolist(), session.run(seen).tolist())
+"""
+
+
+def test_a_library_that_is_loaded_after_the_first_run():
+    found = subprocess.run([sys.executable, "-c", LATE], capture_output=True, text=True, check=True).stdout
+    first, second = (set(map(int, part.strip(" [],").split(","))) for part in found.strip().split("] ["))
+    assert first == second == {1}
 
 
 def test_threads_come_back_after_an_error():
