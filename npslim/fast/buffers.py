@@ -227,7 +227,7 @@ def _give_back(draft, arena, deaths, lenders):
     """
     arenas, steps = Arenas(), draft.plan.steps
     returned = {slot for slots in deaths.values() for slot in slots}
-    given = [Step(steps[0].node, arenas.enter, (), (arena,), (), rewritten=True)]
+    given = [Step(steps[0].node, _entering(arenas), (), (arena,), (), rewritten=True)]
     dead, ended, last_read = [], set(), {slot: i for i, step in enumerate(steps) for slot in step.inputs}
     for i, step in enumerate(steps):
         sides = lenders.get(id(step), ())
@@ -265,6 +265,14 @@ def _fork(number):
 
 def join(arena, *sides):
     arena.join(sides)
+
+
+def _entering(arenas):
+    def enter():
+        return arenas.enter()
+
+    enter.label = "takes an arena"
+    return enter
 
 
 def _leaving(arenas):
