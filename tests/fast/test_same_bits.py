@@ -11,7 +11,7 @@ from npslim.registry import REGISTRY
 
 ODD = [0.0, -0.0, 1.0, -1.0, np.inf, -np.inf, np.nan, 1e-30, -1e-30, 1e-42, -1e-42, 90.0, -90.0, 700.0, 3e38, -3e38]
 NAMES = [*broadcast.KERNELS, *moves.KERNELS, *softmax.KERNELS]
-LOOPS = [*functions.FUNCTIONS, *(loops.IN_PARTS - {"add_n"})]
+LOOPS = sorted({*functions.FUNCTIONS, *loops.IN_PARTS} - {"add_n"})
 
 
 def odd(*shape, dtype="f", seed=0):
