@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 ARGUMENTS = {"digits.py": ["--steps", "10", "--logdir", "run"], "fine_tuning.py": ["--steps", "30"]}
-FRAGMENT = "import numpy as np\nfrom npslim.op import op, same\n"
+FRAGMENT = "import numpy as np\nfrom npslim.op import op\nfrom npslim.shape_rules import same\n"
 CHECK = """
 from npslim.autograd import check_gradients
 for case in cube.all_cases:

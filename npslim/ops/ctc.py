@@ -117,7 +117,8 @@ class _Paths:
     """Labellings as chains of states - blank, label, blank, label, ..., blank - through which paths go.
 
     `states` `[b, s]` are their classes, blanks after the last; `last` `[b]` is the number of the last state, `times`
-    `[b]` how many steps count, `fits` `[b]` whether there are as many of them as labels.
+    `[b]` how many steps count, `fits` `[b]` whether there are as many of them as labels. Logarithms of probabilities
+    are added up in double precision: a gradient is the difference of two probabilities that may be nearly the same.
     """
 
     def __init__(self, indices, values, inputs, lengths, collapse, merge, ignore):
@@ -130,7 +131,7 @@ class _Paths:
         self.blank, self.merge = classes - 1, merge
         self.states, self.fits = self.xp.asarray(states), self.xp.asarray(fits)
         self.times, self.last = self.xp.asarray(lengths), self.xp.asarray([2 * len(s) for s in sentences])
-        self.log_p = log_softmax.kernel(inputs)
+        self.dtype, self.log_p = inputs.dtype, log_softmax.kernel(inputs.astype(np.float64))
         self.emitted = self._at(self.log_p, self.states[None], 2)  # [t, b, s]
 
     def _at(self, x, places, axis):
@@ -176,7 +177,7 @@ class _Paths:
 
     def losses(self):
         """The losses `[b]`, 0 where a labelling does not fit into its time."""
-        return self.xp.where(self.fits, -self.log_probability(self.forward()), 0).astype(self.log_p.dtype)
+        return self.xp.where(self.fits, -self.log_probability(self.forward()), 0).astype(self.dtype)
 
     def gradient(self):
         """That of the losses by the logits: how probable a class is, less how often paths of the labelling take it."""
@@ -188,8 +189,8 @@ class _Paths:
             inside & (total > _NEVER), xp.exp(forward + backward - self.emitted - xp.maximum(total, _NEVER)), 0
         )
         found = xp.exp(self.log_p)
-        xp.subtract.at(found, (xp.arange(time)[:, None, None], xp.arange(batch)[:, None], self.states[None]), share)
-        return found * ((xp.arange(time)[:, None] < self.times) & self.fits)[..., None]
+        xp.add.at(found, (xp.arange(time)[:, None, None], xp.arange(batch)[:, None], self.states[None]), -share)
+        return (found * ((xp.arange(time)[:, None] < self.times) & self.fits)[..., None]).astype(self.dtype)
 
 
 def _sentences(indices, values, batch, blank, collapse):
