@@ -21,34 +21,27 @@ _total = functools.partial(np.add.reduce, axis=1, keepdims=True)
 
 def softmax(arena, x, *, axis=-1):
     """`ops.softmax.softmax`."""
-    tops = _tops(x, axis)
-    if tops is None:
-        return None
-    y = take(arena, x.shape, x.dtype)
-    source, target = rows(x), rows(y)
 
-    def one(part):
-        e = np.subtract(source[part], tops[part], out=target[part])
+    def shares(e):
         np.exp(e, out=e)
         np.divide(e, _total(e), out=e)
 
-    each(one, _parts(source))
-    return y
+    return _of_shifted(arena, x, axis, shares)
 
 
 def log_softmax(arena, x, *, axis=-1):
     """`ops.softmax.log_softmax`."""
+    return _of_shifted(arena, x, axis, lambda shifted: np.subtract(shifted, _log_sums(shifted), out=shifted))
+
+
+def _of_shifted(arena, x, axis, finish):
+    """What `finish` makes, in place, of rows without their largest element."""
     tops = _tops(x, axis)
     if tops is None:
         return None
     y = take(arena, x.shape, x.dtype)
     source, target = rows(x), rows(y)
-
-    def one(part):
-        shifted = np.subtract(source[part], tops[part], out=target[part])
-        np.subtract(shifted, _log_sums(shifted), out=shifted)
-
-    each(one, _parts(source))
+    each(lambda part: finish(np.subtract(source[part], tops[part], out=target[part])), _parts(source))
     return y
 
 

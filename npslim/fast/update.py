@@ -24,8 +24,9 @@ PRODUCT = 1 << 19  # elements of a gradient's part: for each, BLAS lays out the 
 
 def is_free(cell):
     """True if the cell's array may be written to: it is its own, and nobody else holds it."""
+    only_here = sys.getrefcount(cell.value) <= 2  # the cell, and the argument; a local name counts in some Pythons only
     value = cell.value
-    return sys.getrefcount(value) <= 3 and value.base is None and value.flags.writeable  # the cell, here, the argument
+    return only_here and value.base is None and value.flags.writeable
 
 
 def writable(cell, spares):
